@@ -1,0 +1,1 @@
+"""The broker: an asyncio shell around the cores, one event loop, no thread beside it."""

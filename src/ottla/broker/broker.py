@@ -1,0 +1,28 @@
+"""The running broker as its handlers see it: the parts, by name."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ottla.base.world import Clock, Rng
+from ottla.broker.addresses import AdvertisedAddresses
+from ottla.broker.fetch import FetchPath
+from ottla.broker.metadata_service import MetadataService
+from ottla.broker.produce import ProducePath
+from ottla.broker.replicas import LocalReplicas
+from ottla.settings.broker import BrokerSettings
+
+
+class Broker(msgspec.Struct, frozen=True):
+    """Handlers authorise, delegate to one of these, and answer."""
+
+    node_id: int
+    cluster_id: str
+    settings: BrokerSettings
+    metadata: MetadataService
+    replicas: LocalReplicas
+    produce: ProducePath
+    fetch: FetchPath
+    addresses: AdvertisedAddresses
+    clock: Clock
+    rng: Rng

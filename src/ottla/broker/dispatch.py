@@ -1,0 +1,129 @@
+"""From a frame to its handler: the one place that knows how a request is refused.
+
+What cannot be read closes the connection, as Apache Kafka does: after a broken frame nothing that
+follows on the connection can be trusted. The log says what was wrong with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, cast
+
+from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.broker.handlers import Call, Handler, handlers, served_range
+from ottla.broker.replies import Exchange
+from ottla.transport.connection import Connection, Reply
+from ottla.wire.compiler import codec
+from ottla.wire.headers import RequestHeader, decode_request_header
+from ottla.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
+from ottla.wire.messages.fetch import FetchRequest
+from ottla.wire.messages.produce import ProduceRequest
+from ottla.wire.schema import Message
+
+if TYPE_CHECKING:
+    from ottla.broker.broker import Broker
+
+log = logging.getLogger(__name__)
+
+PRODUCE = ProduceRequest.API_KEY
+FETCH = FetchRequest.API_KEY
+API_VERSIONS = ApiVersionsRequest.API_KEY
+
+
+class Dispatcher:
+    """Serves the frames of every listener of one broker (a `transport.FrameHandler`)."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def frame(self, connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
+        """See `transport.connection.FrameHandler`."""
+        try:
+            return self._serve(connection, buffer, start, end)
+        except ProtocolError as error:
+            connection.refuse(error.message)
+            return False
+
+    def end_of_read(self) -> None:
+        """See `transport.connection.FrameHandler`."""
+        self._broker.produce.commit()
+
+    def closed(self, connection: Connection) -> None:
+        """See `transport.connection.FrameHandler`."""
+        self._broker.fetch.closed(connection)
+
+    async def stop(self) -> None:
+        """Wait for the requests that are being served."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _serve(self, connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
+        header, body = decode_request_header(buffer, start, end)
+        handler = handlers.get(header.api_key)
+        if handler is None or header.api_version not in handler.versions:
+            return self._refuse_version(connection, header, handler)
+        request, stop = codec(handler.request_type, header.api_version).decode(buffer, body, end)
+        if stop != end:
+            raise ProtocolError(
+                ErrorCode.INVALID_REQUEST, f"{end - stop} bytes too many in API {header.api_key}"
+            )
+        exchange = Exchange(header, Reply(connection))
+        connection.expect(exchange.reply)
+        if header.api_key == PRODUCE:
+            self._broker.produce.frame(cast(ProduceRequest, request), exchange)
+            return True
+        # Whatever comes after a produce must see what it wrote.
+        self._broker.produce.commit()
+        if header.api_key == FETCH:
+            return self._broker.fetch.frame(cast(FetchRequest, request), exchange)
+        return self._call(handler, request, exchange)
+
+    def _call(self, handler: Handler, request: Message, exchange: Exchange) -> bool:
+        """Run a handler: at once, or as a task where it may wait."""
+        assert handler.function is not None
+        call = Call(exchange.version, exchange.header.client_id, exchange.connection)
+        if handler.is_async:
+            task = asyncio.ensure_future(self._call_async(handler, request, call, exchange))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return False
+        exchange.answer(handler.function(request, call, self._broker))
+        return True
+
+    async def _call_async(
+        self, handler: Handler, request: Message, call: Call, exchange: Exchange
+    ) -> None:
+        assert handler.function is not None
+        try:
+            response = await handler.function(request, call, self._broker)
+        except ProtocolError as error:
+            call.connection.refuse(error.message)
+        except Exception:
+            # Our fault: the client learns it by the closed connection, we by the traceback.
+            call.connection.refuse(f"a bug in the handler of API {handler.api_key}; see the log")
+            raise
+        else:
+            exchange.answer(response)
+
+    def _refuse_version(
+        self, connection: Connection, header: RequestHeader, handler: Handler | None
+    ) -> bool:
+        """Answer an ApiVersions of an unknown version in version 0 (KIP-511); refuse all else."""
+        if header.api_key == API_VERSIONS and handler is not None:
+            oldest = RequestHeader(API_VERSIONS, 0, header.correlation_id, None)
+            exchange = Exchange(oldest, Reply(connection))
+            connection.expect(exchange.reply)
+            exchange.answer(
+                ApiVersionsResponse(
+                    error_code=ErrorCode.UNSUPPORTED_VERSION,
+                    api_keys=[served_range(handler)],
+                )
+            )
+            return True
+        served = "not served" if handler is None else f"served in {handler.versions}"
+        connection.refuse(
+            f"version {header.api_version} of API {header.api_key} was asked for; it is {served}"
+        )
+        return False

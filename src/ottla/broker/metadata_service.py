@@ -1,0 +1,226 @@
+"""The cluster's metadata on this node: decide, append, replay, follow.
+
+The active controller decides from the image, appends to the quorum's log, and then replays like
+everybody else. One decision at a time: the next one sees what the last one did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.world import Rng
+from ottla.metadata.brokers import (
+    Registered,
+    Registration,
+    decide_controlled_shutdown,
+    decide_register_broker,
+    decide_unfence_broker,
+)
+from ottla.metadata.decision import Decision
+from ottla.metadata.features import decide_bootstrap
+from ottla.metadata.image import MetadataDelta, MetadataImage
+from ottla.metadata.partitions import decide_create_partitions
+from ottla.metadata.producer_ids import (
+    ProducerIdBlock,
+    decide_allocate_producer_ids,
+)
+from ottla.metadata.topics import decide_create_topics, decide_delete_topics
+from ottla.quorum.contract import Leadership, NotLeaderError, Quorum, QuorumError
+from ottla.settings.broker import BrokerSettings
+from ottla.wire.messages.create_partitions import CreatePartitionsRequest, CreatePartitionsResponse
+from ottla.wire.messages.create_topics import (
+    CreatableTopic,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+)
+from ottla.wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicsResponse
+from ottla.wire.schema import Payload
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+Follower = Callable[[MetadataImage, MetadataDelta], None]
+USE_DEFAULT = -1
+
+
+class MetadataService:
+    """The image, and the way to change it.
+
+    `follow` is called after every step with the new image and what changed, in order.
+    """
+
+    def __init__(
+        self,
+        quorum: Quorum,
+        leadership: Leadership,
+        image: MetadataImage,
+        *,
+        settings: BrokerSettings,
+        rng: Rng,
+    ) -> None:
+        self.image = image
+        self.broker_epoch = -1
+        self._quorum = quorum
+        self._leadership = leadership
+        self._settings = settings
+        self._rng = rng
+        self._deciding = asyncio.Lock()
+        self._followers: list[Follower] = []
+        self._producer_ids = range(0)
+        self._allocating = asyncio.Lock()
+
+    @classmethod
+    async def join(
+        cls, quorum: Quorum, *, node_id: int, cluster_id: str, settings: BrokerSettings, rng: Rng
+    ) -> MetadataService:
+        """Take the election, and read everything that the quorum's log says.
+
+        Raises UserError where another process has the data or the node id.
+        """
+        await quorum.open_session(node_id)
+        leadership = await quorum.elect(node_id, wait=False)
+        image = MetadataImage(cluster_id=cluster_id)
+        snapshot = await quorum.latest_snapshot()
+        if snapshot is not None:
+            image, _ = image.apply(
+                snapshot.records, next_offset=snapshot.next_offset, epoch=snapshot.epoch
+            )
+        service = cls(quorum, leadership, image, settings=settings, rng=rng)
+        await service._catch_up()
+        return service
+
+    @property
+    def node_id(self) -> int:
+        return self._leadership.node_id
+
+    def follow(self, follower: Follower) -> None:
+        self._followers.append(follower)
+
+    # -- this node -------------------------------------------------------------------------------
+
+    async def register(self, registration: Registration) -> None:
+        """Make this node a live broker. Raises ProtocolError where the cluster refuses it."""
+        await self._submit(decide_bootstrap)
+        registered: Registered = await self._submit(
+            lambda image: decide_register_broker(image, registration, settings=self._settings)
+        )
+        if registered.error_code:
+            raise ProtocolError(registered.error_code, registered.error_message or "registration")
+        self.broker_epoch = registered.broker_epoch
+
+    async def unfence(self) -> None:
+        """Take leadership: the replicas of this node are open."""
+        error: ErrorCode = await self._submit(
+            lambda image: decide_unfence_broker(
+                image, self.node_id, self.broker_epoch, settings=self._settings
+            )
+        )
+        if error:
+            raise ProtocolError(error, "the cluster refused to take this broker in")
+
+    async def shut_down(self) -> None:
+        """Hand leadership over before an orderly stop, where somebody else can take it."""
+        await self._submit(
+            lambda image: decide_controlled_shutdown(
+                image, self.node_id, self.broker_epoch, settings=self._settings
+            )
+        )
+
+    # -- topics ----------------------------------------------------------------------------------
+
+    async def create_topics(self, request: CreateTopicsRequest) -> CreateTopicsResponse:
+        return await self._submit(
+            lambda image: decide_create_topics(
+                image, request, settings=self._settings, rng=self._rng
+            )
+        )
+
+    async def create_topics_by_default(self, names: list[str]) -> CreateTopicsResponse:
+        """Create what a client asked about, as the broker's defaults say."""
+        wanted = [
+            CreatableTopic(
+                name=name,
+                num_partitions=USE_DEFAULT,
+                replication_factor=USE_DEFAULT,
+                assignments=[],
+                configs=[],
+            )
+            for name in dict.fromkeys(names)
+        ]
+        return await self.create_topics(CreateTopicsRequest(topics=wanted))
+
+    async def delete_topics(
+        self, request: DeleteTopicsRequest, *, version: int
+    ) -> DeleteTopicsResponse:
+        return await self._submit(
+            lambda image: decide_delete_topics(
+                image, request, settings=self._settings, version=version
+            )
+        )
+
+    async def create_partitions(self, request: CreatePartitionsRequest) -> CreatePartitionsResponse:
+        return await self._submit(
+            lambda image: decide_create_partitions(image, request, rng=self._rng)
+        )
+
+    # -- producers -------------------------------------------------------------------------------
+
+    async def next_producer_id(self) -> int:
+        """An id that no producer of this cluster ever had. Raises ProtocolError."""
+        async with self._allocating:
+            if not self._producer_ids:
+                self._producer_ids = await self._allocate_producer_ids()
+            first, self._producer_ids = self._producer_ids[0], self._producer_ids[1:]
+            return first
+
+    async def _allocate_producer_ids(self) -> range:
+        block: ProducerIdBlock = await self._submit(
+            lambda image: decide_allocate_producer_ids(image, self.node_id, self.broker_epoch)
+        )
+        if block.error_code:
+            raise ProtocolError(block.error_code, "no producer ids to be had")
+        return range(block.first, block.first + block.length)
+
+    # -- decide, append, replay ------------------------------------------------------------------
+
+    async def _submit(self, decide: Callable[[MetadataImage], Decision[Answer]]) -> Answer:
+        async with self._deciding:
+            decision = decide(self.image)
+            if decision.records:
+                await self._append(decision.records)
+        return decision.reply
+
+    async def _append(self, records: tuple[Payload, ...]) -> None:
+        """Write and replay. Raises ProtocolError where the log cannot take the records."""
+        epoch = self._leadership.epoch
+        try:
+            end = await self._quorum.append(
+                records, epoch=epoch, expected_end=self.image.next_offset
+            )
+        except NotLeaderError as error:
+            raise ProtocolError(ErrorCode.NOT_CONTROLLER, str(error)) from error
+        except (OSError, QuorumError) as error:
+            log.error("the metadata log refused an append: %s", error)  # noqa: TRY400 # told in words
+            # Whether the records are in the log is for the log to say.
+            await self._catch_up()
+            raise ProtocolError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
+        self._publish(*self.image.apply(records, next_offset=end, epoch=epoch))
+
+    async def _catch_up(self) -> None:
+        """Replay what the log has beyond the image."""
+        while batches := await self._quorum.read(self.image.next_offset):
+            for batch in batches:
+                self._publish(
+                    *self.image.apply(
+                        batch.records, next_offset=batch.next_offset, epoch=batch.epoch
+                    )
+                )
+
+    def _publish(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        self.image = image
+        for follower in self._followers:
+            follower(image, delta)

@@ -1,0 +1,126 @@
+"""One partition hosted by this broker: its log, its leadership, and who waits for it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ottla.base.errors import ErrorCode
+from ottla.base.ids import NO_EPOCH, LeaderEpoch, NodeId, Offset, PartitionIndex, TopicName
+from ottla.log.partition_log import PartitionLog
+from ottla.metadata.image import PartitionImage
+from ottla.replication.acks import AckQueue
+from ottla.replication.leader import LeaderState
+
+
+class Waiter(Protocol):
+    """A long poll that hangs on the partition."""
+
+    def data_arrived(self) -> None: ...
+
+
+class Partition:
+    """A replica on this broker.
+
+    `leader` is None while another node leads. `offline_reason` says why the log cannot be used.
+    """
+
+    __slots__ = (
+        "acks",
+        "index",
+        "leader",
+        "log",
+        "min_insync_replicas",
+        "offline_reason",
+        "replicas",
+        "state",
+        "topic",
+        "topic_id",
+        "waiters",
+    )
+
+    def __init__(
+        self,
+        topic: TopicName,
+        topic_id: bytes,
+        index: PartitionIndex,
+        log: PartitionLog,
+        *,
+        min_insync_replicas: int,
+    ) -> None:
+        self.topic = topic
+        self.topic_id = topic_id
+        self.index = index
+        self.log = log
+        self.min_insync_replicas = min_insync_replicas
+        self.leader: LeaderState | None = None
+        self.state: PartitionImage | None = None
+        self.acks = AckQueue()
+        self.waiters: set[Waiter] = set()
+        self.offline_reason: str | None = None
+
+    @property
+    def leader_epoch(self) -> LeaderEpoch:
+        return NO_EPOCH if self.state is None else LeaderEpoch(self.state.leader_epoch)
+
+    def lead_or_follow(self, state: PartitionImage, node_id: NodeId) -> None:
+        """Take what the controller decided about this partition."""
+        self.state = state
+        if state.leader != node_id:
+            self.leader = None
+            return
+        isr = [NodeId(replica) for replica in state.isr]
+        if self.leader is not None and self.leader.epoch == state.leader_epoch:
+            self.leader.isr_changed(isr)
+            self.appended()
+            return
+        self.leader = LeaderState(
+            node_id,
+            LeaderEpoch(state.leader_epoch),
+            isr,
+            log_end_offset=self.log.log_end_offset,
+            high_watermark=self.leader.high_watermark if self.leader else self.log.log_start_offset,
+        )
+
+    @property
+    def high_watermark(self) -> Offset:
+        """Exclusive end of what consumers may read."""
+        assert self.leader is not None
+        return self.leader.high_watermark
+
+    @property
+    def last_stable_offset(self) -> Offset:
+        """Exclusive end for read_committed: no transaction is open yet anywhere below it."""
+        return self.high_watermark
+
+    def readable_end(self, *, committed_only: bool) -> Offset:
+        return self.last_stable_offset if committed_only else self.high_watermark
+
+    def check_leadership(self, current_leader_epoch: int) -> ErrorCode:
+        """Whether a client that believes in `current_leader_epoch` (−1: in any) may be served here.
+
+        KIP-320: an older belief is fenced, a newer one means that this broker lags behind.
+        """
+        if self.offline_reason is not None:
+            return ErrorCode.KAFKA_STORAGE_ERROR
+        leader = self.leader
+        if current_leader_epoch != NO_EPOCH and current_leader_epoch != self.leader_epoch:
+            if current_leader_epoch < self.leader_epoch:
+                return ErrorCode.FENCED_LEADER_EPOCH
+            return ErrorCode.UNKNOWN_LEADER_EPOCH
+        return ErrorCode.NONE if leader is not None else ErrorCode.NOT_LEADER_OR_FOLLOWER
+
+    def appended(self) -> None:
+        """The log grew: move the high watermark and acknowledge what it passed."""
+        leader = self.leader
+        if leader is not None and leader.appended(self.log.log_end_offset) and len(self.acks):
+            self.acks.release(leader.high_watermark)
+
+    def wake_waiters(self) -> None:
+        """Let every long poll on this partition look again."""
+        for waiter in list(self.waiters):
+            waiter.data_arrived()
+
+    def take_offline(self, reason: str) -> None:
+        """Stop serving: the log cannot be trusted or written any more."""
+        self.offline_reason = reason
+        self.wake_waiters()

@@ -1,0 +1,257 @@
+"""The partitions that this broker hosts: opened, led, grown and deleted as the metadata says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from ottla.base.errors import ErrorCode
+from ottla.base.ids import NodeId, Offset, PartitionIndex, TopicName, TopicPartition, Uuid
+from ottla.base.world import Rng
+from ottla.broker.log_directory import LogDirectory
+from ottla.broker.partition import Partition
+from ottla.log.config import LogConfig
+from ottla.log.errors import StorageError
+from ottla.log.open_files import OpenFiles
+from ottla.log.partition_log import PartitionLog
+from ottla.metadata.image import MetadataDelta, MetadataImage, ResourceType, TopicImage
+from ottla.settings import topic as topic_settings
+from ottla.settings.engine import ConfigSource, Layer, Layers
+
+log = logging.getLogger(__name__)
+
+DELETED_SUFFIX = "-delete"
+"""As Kafka names the folder of a partition whose topic is gone, with a random part before it."""
+
+
+class DeletedFolder:
+    """A folder that is to be removed from the disk at `due_ms` (monotonic)."""
+
+    __slots__ = ("due_ms", "path")
+
+    def __init__(self, path: str, due_ms: int) -> None:
+        self.path = path
+        self.due_ms = due_ms
+
+
+class LocalReplicas:
+    """All replicas on this node, by name and by topic id."""
+
+    def __init__(
+        self,
+        node_id: NodeId,
+        directory: LogDirectory,
+        files: OpenFiles,
+        settings: Layers,
+        rng: Rng,
+    ) -> None:
+        self._node_id = node_id
+        self._directory = directory
+        self._files = files
+        self._settings = settings
+        self._topic_settings = topic_settings.TopicSettings(settings)
+        self._rng = rng
+        self._by_name: dict[tuple[str, int], Partition] = {}
+        self._by_id: dict[tuple[bytes, int], Partition] = {}
+        self._image: MetadataImage | None = None
+        self.deleted: list[DeletedFolder] = []
+
+    def __iter__(self) -> Iterator[Partition]:
+        return iter(list(self._by_name.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    # -- finding ---------------------------------------------------------------------------------
+
+    def find(self, topic: str, index: int) -> Partition | ErrorCode:
+        """The replica here, or why there is none."""
+        found = self._by_name.get((topic, index))
+        if found is not None:
+            return found
+        image = self._image
+        known = None if image is None else image.topics_by_name.get(topic)
+        return self._why_missing(known, index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+
+    def find_by_id(self, topic_id: bytes, index: int) -> Partition | ErrorCode:
+        """The replica here, or why there is none."""
+        found = self._by_id.get((topic_id, index))
+        if found is not None:
+            return found
+        image = self._image
+        known = None if image is None else image.topics_by_id.get(topic_id)
+        return self._why_missing(known, index, ErrorCode.UNKNOWN_TOPIC_ID)
+
+    def _why_missing(
+        self, topic: TopicImage | None, index: int, unknown_topic: ErrorCode
+    ) -> ErrorCode:
+        if topic is None:
+            return unknown_topic
+        if not 0 <= index < len(topic.partitions):
+            return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        if self._node_id in topic.partitions[index].replicas:
+            return ErrorCode.KAFKA_STORAGE_ERROR  # its log could not be opened
+        return ErrorCode.NOT_LEADER_OR_FOLLOWER
+
+    def topic_layers(self, name: str, image: MetadataImage) -> Layers:
+        """A topic's settings over those of this broker."""
+        layer = Layer(ConfigSource.DYNAMIC_TOPIC, image.topic_configs(name))
+        return Layers(topic_settings.SETTINGS, [layer], self._settings)
+
+    # -- following the metadata ------------------------------------------------------------------
+
+    def apply(self, image: MetadataImage, delta: MetadataDelta, now_ms: int) -> None:
+        """Do what the metadata's change asks of this node."""
+        self._image = image
+        for topic in delta.topics_deleted:
+            self._delete_topic(topic, now_ms)
+        for topic_id, indexes in delta.partitions_changed.items():
+            changed = image.topics_by_id.get(topic_id)
+            if changed is not None:
+                self._apply_partitions(changed, indexes, image)
+        for resource in delta.configs_changed:
+            if resource.type == ResourceType.TOPIC:
+                self._apply_config(resource.name, image)
+
+    def load(self, image: MetadataImage, now_ms: int) -> None:
+        """Open everything that the image places on this node, and clear away what it does not."""
+        self._image = image
+        for topic in image.topics_by_name.values():
+            self._apply_partitions(topic, range(len(topic.partitions)), image)
+        self._find_deleted(now_ms)
+
+    def _apply_partitions(
+        self, topic: TopicImage, indexes: Iterable[int], image: MetadataImage
+    ) -> None:
+        values = self._topic_settings.values(image.topic_configs(topic.name))
+        config = LogConfig.from_values(values)
+        min_insync = values[topic_settings.MIN_INSYNC_REPLICAS.name]
+        assert isinstance(min_insync, int)
+        for index in indexes:
+            state = topic.partitions[index]
+            if self._node_id not in state.replicas:
+                self._drop(topic, index)
+                continue
+            partition = self._by_id.get((topic.topic_id, index))
+            if partition is None:
+                partition = self._open(topic, index, config, min_insync)
+            if partition is not None:
+                partition.lead_or_follow(state, self._node_id)
+
+    def _open(
+        self, topic: TopicImage, index: int, config: LogConfig, min_insync_replicas: int
+    ) -> Partition | None:
+        try:
+            opened = self._open_log(topic, index, config)
+        except (StorageError, OSError) as error:
+            # One damaged partition goes offline; the others serve.
+            log.error(  # noqa: TRY400 # the cause is in the message; a person must act
+                "a partition stays offline: %s",
+                error,
+                extra={"partition": f"{topic.name}-{index}"},
+            )
+            return None
+        partition = Partition(
+            TopicName(topic.name),
+            topic.topic_id,
+            PartitionIndex(index),
+            opened,
+            min_insync_replicas=min_insync_replicas,
+        )
+        self._by_name[topic.name, index] = partition
+        self._by_id[topic.topic_id, index] = partition
+        return partition
+
+    def _open_log(self, topic: TopicImage, index: int, config: LogConfig) -> PartitionLog:
+        directory = self._directory
+        path = directory.partition_path(topic.name, index)
+        if not directory.disk.exists(path):
+            return PartitionLog.create(
+                path, Uuid(topic.topic_id), config, disk=directory.disk, files=self._files
+            )
+        key = TopicPartition(topic.name, index)
+        opened = PartitionLog.open(
+            path,
+            config,
+            disk=directory.disk,
+            clean=directory.was_clean,
+            recovery_point=Offset(directory.recovery_points.get(key, 0)),
+            log_start_offset=Offset(directory.log_start_offsets.get(key, 0)),
+            files=self._files,
+        )
+        if opened.topic_id == topic.topic_id:
+            return opened
+        # A topic of the same name lived here; its deletion did not reach the disk.
+        self._retire(opened, 0)
+        return self._open_log(topic, index, config)
+
+    def _apply_config(self, name: str, image: MetadataImage) -> None:
+        topic = image.topics_by_name.get(name)
+        if topic is None:
+            return
+        values = self._topic_settings.values(image.topic_configs(name))
+        config = LogConfig.from_values(values)
+        min_insync = values[topic_settings.MIN_INSYNC_REPLICAS.name]
+        assert isinstance(min_insync, int)
+        for index in range(len(topic.partitions)):
+            partition = self._by_id.get((topic.topic_id, index))
+            if partition is not None:
+                partition.log.config = config
+                partition.min_insync_replicas = min_insync
+
+    # -- deleting --------------------------------------------------------------------------------
+
+    def _delete_topic(self, topic: TopicImage, now_ms: int) -> None:
+        for index in range(len(topic.partitions)):
+            partition = self._forget(topic, index)
+            if partition is not None:
+                partition.take_offline("its topic was deleted")
+                self._retire(partition.log, now_ms + partition.log.config.file_delete_delay_ms)
+
+    def _drop(self, topic: TopicImage, index: int) -> None:
+        """The partition moved away from this node."""
+        partition = self._forget(topic, index)
+        if partition is not None:
+            partition.take_offline("it moved to other nodes")
+            self._retire(partition.log, 0)
+
+    def _forget(self, topic: TopicImage, index: int) -> Partition | None:
+        partition = self._by_id.pop((topic.topic_id, index), None)
+        # The name may already belong to a new topic.
+        if partition is not None and self._by_name.get((topic.name, index)) is partition:
+            del self._by_name[topic.name, index]
+        return partition
+
+    def _retire(self, retired: PartitionLog, due_ms: int) -> None:
+        """Free the name at once and the disk later: readers may still be sending from the files."""
+        retired.close()
+        path = f"{retired.directory}.{self._rng.uuid().hex()}{DELETED_SUFFIX}"
+        self._directory.disk.rename(retired.directory, path)
+        self._directory.disk.sync_dir(self._directory.path)
+        self.deleted.append(DeletedFolder(path, due_ms))
+
+    def _find_deleted(self, now_ms: int) -> None:
+        """Folders that an earlier run renamed but did not live to remove."""
+        for name in self._directory.disk.list_dir(self._directory.path):
+            if name.endswith(DELETED_SUFFIX):
+                self.deleted.append(DeletedFolder(f"{self._directory.path}/{name}", now_ms))
+
+    def remove_due_folders(self, now_ms: int) -> None:
+        """Remove from the disk what has waited long enough."""
+        due = [folder for folder in self.deleted if folder.due_ms <= now_ms]
+        for folder in due:
+            self.deleted.remove(folder)
+            remove_tree(self._directory, folder.path)
+            log.info("removed a deleted partition", extra={"folder": folder.path})
+
+    def close(self) -> None:
+        """Flush and close every log."""
+        for partition in self:
+            partition.log.close()
+
+
+def remove_tree(directory: LogDirectory, path: str) -> None:
+    """Remove a partition's folder: it holds files only."""
+    for name in directory.disk.list_dir(path):
+        directory.disk.unlink(f"{path}/{name}")
+    directory.disk.remove_dir(path)

@@ -1,0 +1,1 @@
+"""The command line: `ottla <noun> <verb>`, placed by path under `commands/`."""

@@ -1,0 +1,1 @@
+"""Work with topics, on any cluster that speaks Kafka's protocol."""

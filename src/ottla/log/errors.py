@@ -1,0 +1,22 @@
+"""How the log refuses: an offset it does not have, a disk that fails."""
+
+from __future__ import annotations
+
+from ottla.base.errors import ErrorCode, ProtocolError
+
+
+class OffsetOutOfRangeError(ProtocolError):
+    """A read below the log start or above the log end."""
+
+    def __init__(self, offset: int, log_start_offset: int, log_end_offset: int) -> None:
+        super().__init__(
+            ErrorCode.OFFSET_OUT_OF_RANGE,
+            f"offset {offset} is outside [{log_start_offset}, {log_end_offset}]",
+        )
+
+
+class StorageError(ProtocolError):
+    """The disk failed; the OSError is the cause (`__cause__`)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ErrorCode.KAFKA_STORAGE_ERROR, message)

@@ -1,0 +1,620 @@
+"""The log of one partition: its segments as one sequence of batches, in Kafka's own files.
+
+One owner calls it, from one thread. Appending has two steps, so that everything one read event
+brought goes out in one write: `stage` gives a batch its place, `commit` writes. Between the two the
+batches stay in the caller's buffer, which must not change. Readers never see what is not committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ottla.base.ids import ZERO_UUID, LeaderEpoch, Offset, Uuid
+from ottla.base.world import Buffer, Disk
+from ottla.log import checkpoints, names, rolling, timestamps
+from ottla.log.config import LogConfig
+from ottla.log.epoch_file import EpochFile, write_small
+from ottla.log.errors import OffsetOutOfRangeError, StorageError
+from ottla.log.flush import FlushPlan, Unsynced
+from ottla.log.index_file import DamagedIndexError
+from ottla.log.leader_epochs import LeaderEpochs
+from ottla.log.open_files import OpenFiles
+from ottla.log.recovery import Recovery, read_topic_id, remove_segment
+from ottla.log.scan import DamagedLogError
+from ottla.log.segment import (
+    LogSlice,
+    Segment,
+)
+from ottla.log.segments import SegmentInfo, Segments
+from ottla.log.timestamps import TimestampedOffset
+from ottla.wire.records.header import (
+    LENGTH_OVERHEAD,
+    PLACEMENT,
+    BatchHeader,
+    iter_batches,
+    patch_log_append_time,
+)
+
+__all__ = ["FlushPlan", "LogSlice", "PartitionLog", "SegmentInfo", "TimestampedOffset"]
+
+_START: Final = Offset(0)
+
+
+class PartitionLog:
+    """Batches from `log_start_offset` to `log_end_offset` (exclusive, committed ones only).
+
+    `recovery_point`: everything below it is on the disk. `topic_id` is ZERO_UUID where the folder
+    does not say: see `assign_topic_id`. Every method may raise StorageError.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_config",
+        "_disk",
+        "_epochs",
+        "_failure",
+        "_files",
+        "_flush_due_ms",
+        "_next_offset",
+        "_segment_bytes",
+        "_segments",
+        "_staged_segments",
+        "_tail",
+        "_ticked_offset",
+        "_truncations",
+        "_unsynced",
+        "directory",
+        "log_end_offset",
+        "log_start_offset",
+        "recovery_point",
+        "topic_id",
+    )
+
+    def __init__(
+        self,
+        directory: str,
+        topic_id: Uuid,
+        config: LogConfig,
+        segments: list[Segment],
+        epochs: LeaderEpochs,
+        files: OpenFiles,
+        *,
+        epochs_changed: bool,
+        recovery_point: int,
+        log_start_offset: int,
+    ) -> None:
+        """For `create` and `open` only."""
+        self.directory = directory
+        self.topic_id = topic_id
+        self._files = files
+        self._disk = files.disk
+        self._segments = Segments(directory, segments, self._disk)
+        self._unsynced = Unsynced(self._disk)
+        self._tail = segments[-1]
+        self._staged_segments: list[Segment] = []
+        self._next_offset: int = self._tail.next_offset
+        self.log_end_offset = Offset(self._next_offset)
+        self.log_start_offset = Offset(max(log_start_offset, self._segments.first_offset))
+        self.recovery_point = Offset(min(recovery_point, self.log_end_offset))
+        self._epochs = EpochFile(
+            directory, epochs, self._disk, self._unsynced, dirty=epochs_changed
+        )
+        self._failure: StorageError | None = None
+        self._closed = False
+        self._truncations = 0
+        self._flush_due_ms = -1
+        self._ticked_offset = -1
+        self._configure(config)
+
+    # --- opening and closing ---
+
+    @classmethod
+    def create(
+        cls,
+        directory: str,
+        topic_id: Uuid,
+        config: LogConfig,
+        *,
+        disk: Disk,
+        files: OpenFiles | None = None,
+        start_offset: Offset = _START,
+    ) -> PartitionLog:
+        """A new, empty log. Raises StorageError where the folder already holds one.
+
+        Nothing is synced yet: the first flush does it. `files` bounds the open files of many
+        partitions together; it must be of the same disk.
+        """
+        files = files or OpenFiles(disk)
+        try:
+            disk.make_dir(directory)
+            if any(
+                names.segment_base_offset(name) is not None for name in disk.list_dir(directory)
+            ):
+                raise StorageError(f"{directory} already holds a log")
+            segment = Segment(directory, start_offset, config, files, fresh=True)
+            segment.log.create()
+        except OSError as error:
+            raise _storage_error("create", directory, error) from error
+        log = cls(
+            directory,
+            ZERO_UUID,
+            config,
+            [segment],
+            LeaderEpochs(),
+            files,
+            epochs_changed=False,
+            recovery_point=start_offset,
+            log_start_offset=start_offset,
+        )
+        log._unsynced.note_folder(directory)
+        log._unsynced.note_folder(directory.rpartition("/")[0] or ".")
+        log.assign_topic_id(topic_id)
+        return log
+
+    @classmethod
+    def open(
+        cls,
+        directory: str,
+        config: LogConfig,
+        *,
+        disk: Disk,
+        clean: bool,
+        recovery_point: Offset = _START,
+        log_start_offset: Offset = _START,
+        files: OpenFiles | None = None,
+    ) -> PartitionLog:
+        """An existing log, made whole. `clean`: it was closed by `close`, and nothing since.
+
+        Otherwise all that is not below `recovery_point` is read and checked; a torn tail is cut.
+        `log_start_offset` comes from the log directory's checkpoint.
+        """
+        files = files or OpenFiles(disk)
+        try:
+            recovered = Recovery(
+                directory,
+                config,
+                files,
+                clean=clean,
+                recovery_point=recovery_point,
+                log_start_offset=log_start_offset,
+            ).run()
+            topic_id = read_topic_id(disk, directory)
+        except (OSError, DamagedLogError, DamagedIndexError) as error:
+            raise _storage_error("open", directory, error) from error
+        log = cls(
+            directory,
+            topic_id,
+            config,
+            recovered.segments,
+            recovered.epochs,
+            files,
+            epochs_changed=recovered.epochs_changed,
+            recovery_point=recovery_point,
+            log_start_offset=log_start_offset,
+        )
+        for segment in recovered.segments[:-1]:
+            if segment.next_offset > recovery_point:
+                log._unsynced.note_sealed(segment)
+        return log
+
+    def assign_topic_id(self, topic_id: Uuid) -> None:
+        """Say in the folder whose data it holds; a log that has an id keeps it."""
+        if self.topic_id == topic_id:
+            return
+        assert self.topic_id == ZERO_UUID, "a folder never changes its topic"
+        path = f"{self.directory}/{names.PARTITION_METADATA}"
+        content = checkpoints.encode_partition_metadata(topic_id)
+        self._checked("write", lambda: write_small(self._disk, path, content, self._unsynced))
+        self.topic_id = topic_id
+
+    def close(self) -> None:
+        """Flush, with complete indexes, and let go of all files; afterwards `open` it anew."""
+        if self._closed:
+            return
+        self.drop_staged()
+        try:
+            if self._failure is None:
+                self._checked("write the indexes of", self._segments.active.seal)
+                self._unsynced.note_sealed(self._segments.active)
+                self.flush()
+        finally:
+            self._closed = True
+            self._segments.release()
+
+    def delete(self) -> None:
+        """Close without flushing, and remove the folder with everything in it."""
+        self.drop_staged()
+        self._closed = True
+        self._segments.release()
+        try:
+            for name in self._disk.list_dir(self.directory):
+                self._disk.unlink(f"{self.directory}/{name}")
+            self._disk.remove_dir(self.directory)
+        except OSError as error:
+            raise _storage_error("delete", self.directory, error) from error
+
+    # --- what it holds ---
+
+    @property
+    def config(self) -> LogConfig:
+        """May be replaced at any time; holds from the next batch on."""
+        return self._config
+
+    @config.setter
+    def config(self, config: LogConfig) -> None:
+        self._configure(config)
+
+    def _configure(self, config: LogConfig) -> None:
+        self._config = config
+        self._segment_bytes = config.segment_bytes
+        self._tail.configure(config)
+
+    @property
+    def last_epoch(self) -> LeaderEpoch:
+        """-1 where no batch has one and no leader has begun."""
+        return LeaderEpoch(self._epochs.last)
+
+    @property
+    def size_bytes(self) -> int:
+        """All log files together, without indexes."""
+        return self._segments.size_bytes
+
+    @property
+    def segments(self) -> list[SegmentInfo]:
+        """From the oldest; the last is the one that is written to."""
+        return self._segments.infos()
+
+    @property
+    def epochs(self) -> list[tuple[int, int]]:
+        """(leader epoch, its first offset), as in the checkpoint."""
+        return self._epochs.history.entries()
+
+    # --- appending ---
+
+    def stage(
+        self, batch: memoryview, header: BatchHeader, leader_epoch: int, now_ms: int
+    ) -> Offset:
+        """Give the batch its place, in its own buffer, without writing; returns its base offset.
+
+        `batch` is one whole writable batch, valid by `validate_batch`, and stays unchanged until
+        `commit`. `header` goes on describing the batch as it came, but for LogAppendTime.
+        """
+        base_offset = self._next_offset
+        PLACEMENT.pack_into(batch, 0, base_offset, header.batch_length, leader_epoch)
+        if self._config.is_log_append_time:
+            patch_log_append_time(batch, header, now_ms)
+        if leader_epoch != self._epochs.last:
+            self._epochs.begin(leader_epoch, base_offset)
+        self._place(batch, header, base_offset, now_ms)
+        # Offset() would cost more than the rest of this line and the next together.
+        return base_offset  # type: ignore[return-value]  # see the line above
+
+    def stage_replica(self, batch: memoryview, header: BatchHeader, now_ms: int) -> Offset:
+        """Like `stage`, for a follower: offset, epoch and time stay as the leader gave them."""
+        base_offset = header.base_offset
+        assert base_offset >= self._next_offset, f"{base_offset} is before the log end"
+        if header.partition_leader_epoch != self._epochs.last:
+            self._epochs.begin(header.partition_leader_epoch, base_offset)
+        self._place(batch, header, base_offset, now_ms)
+        return Offset(base_offset)
+
+    def _place(self, batch: memoryview, header: BatchHeader, base_offset: int, now_ms: int) -> None:
+        size = header.batch_length + LENGTH_OVERHEAD
+        next_offset = base_offset + header.last_offset_delta + 1
+        max_timestamp = header.max_timestamp
+        tail = self._tail
+        if (
+            tail.size + size > self._segment_bytes
+            or max_timestamp > tail.roll_after_timestamp
+            or next_offset > tail.offset_limit
+        ):
+            tail = self._tail_for(header, base_offset, now_ms)
+        tail.track(base_offset, next_offset, size, max_timestamp)
+        tail.buffers.append(batch)
+        self._next_offset = next_offset
+
+    def _tail_for(self, header: BatchHeader, base_offset: int, now_ms: int) -> Segment:
+        """The segment that a batch goes to: the tail, or a new one that `commit` will make."""
+        tail = self._tail
+        next_offset = base_offset + header.last_offset_delta + 1
+        if rolling.must_roll(tail, header, next_offset, self._config):
+            start = rolling.next_base(self._next_offset, base_offset, next_offset)
+            tail = Segment(self.directory, start, self._config, self._files, fresh=True)
+            self._staged_segments.append(tail)
+            self._tail = tail
+        if not tail.size:
+            tail.first_timestamp = header.max_timestamp
+            tail.opened_ms = now_ms
+        tail.roll_after_timestamp = rolling.roll_after(tail, self._config)
+        return tail
+
+    def commit(self) -> None:
+        """Write all staged batches, with one append for each segment that they reach.
+
+        On StorageError the batches below `log_end_offset` are written and the others dropped. The
+        disk may recover (ENOSPC), except where a sync has failed.
+        """
+        if self._failure is not None:
+            self.drop_staged()
+            raise self._failure
+        try:
+            if self._epochs.dirty:
+                self._epochs.write()
+            tail = self._segments.active
+            if tail.buffers:
+                tail.write()
+                self.log_end_offset = tail.next_offset  # type: ignore[assignment]  # see `stage`
+            if self._staged_segments:
+                self._write_staged_segments()
+        except OSError as error:
+            self._discard_half_made()
+            self.drop_staged()
+            raise _storage_error("append to", self.directory, error) from error
+
+    def _write_staged_segments(self) -> None:
+        while self._staged_segments:
+            segment = self._staged_segments[0]
+            self._make_next(segment)
+            segment.write()
+            del self._staged_segments[0]
+            self._take_next(segment)
+            self.log_end_offset = Offset(segment.next_offset)
+
+    def _make_next(self, segment: Segment) -> None:
+        try:
+            self._segments.active.seal()
+        except DamagedIndexError:
+            self._segments.active.reindex()
+        segment.log.create()
+
+    def _take_next(self, segment: Segment) -> None:
+        self._unsynced.note_sealed(self._segments.active)
+        self._unsynced.note_folder(self.directory)
+        self._segments.add(segment)
+
+    def _discard_half_made(self) -> None:
+        """A new segment whose first write failed must not be found at the next start."""
+        if self._staged_segments:
+            segment = self._staged_segments[0]
+            segment.release()
+            try:
+                remove_segment(self._disk, self.directory, segment.base_offset)
+            except OSError as error:
+                self._fail("clean up", error)
+
+    def drop_staged(self) -> None:
+        """Forget what was staged and not committed."""
+        self._tail = self._segments.active
+        self._tail.forget_staged()
+        self._staged_segments.clear()
+        self._next_offset = self._tail.next_offset
+        self._epochs.truncate_end(self.log_end_offset + 1)
+
+    def append(self, *batches: Buffer, leader_epoch: int, now_ms: int) -> Offset:
+        """Stage and commit copies of these batches; returns the base offset of the first."""
+        first_offset = Offset(self._next_offset)
+        for buffer in batches:
+            for header, batch in iter_batches(bytearray(buffer)):
+                self.stage(batch, header, leader_epoch, now_ms)
+        self.commit()
+        return first_offset
+
+    # --- reading ---
+
+    def read(
+        self, offset: int, max_bytes: int, *, end_offset: int, min_one_batch: bool
+    ) -> LogSlice | None:
+        """Batches from the one that holds `offset`, never any that reaches behind `end_offset`.
+
+        At most `max_bytes`, but with `min_one_batch` at least one whole batch; the last may be cut.
+        A slice never crosses a segment. None where nothing is to be had (yet), or where the first
+        batch exceeds `max_bytes` without `min_one_batch`. Raises OffsetOutOfRangeError.
+        """
+        log_end_offset = self.log_end_offset
+        if not self.log_start_offset <= offset <= log_end_offset:
+            raise OffsetOutOfRangeError(offset, self.log_start_offset, log_end_offset)
+        if end_offset > log_end_offset:
+            end_offset = log_end_offset
+        if offset >= end_offset:
+            return None
+        try:
+            return self._segments.slice(offset, max_bytes, end_offset, min_one_batch=min_one_batch)
+        except (OSError, DamagedLogError, DamagedIndexError) as error:
+            raise _storage_error("read", self.directory, error) from error
+
+    def available_bytes(self, offset: int, end_offset: int) -> int:
+        """How much a read from `offset` to `end_offset` would find, over all segments."""
+        offset = max(offset, self.log_start_offset)
+        end_offset = min(end_offset, self.log_end_offset)
+        if offset >= end_offset:
+            return 0
+        try:
+            return self._segments.bytes_between(offset, end_offset)
+        except (OSError, DamagedLogError, DamagedIndexError) as error:
+            raise _storage_error("read", self.directory, error) from error
+
+    def offset_for_timestamp(self, timestamp: int) -> TimestampedOffset | None:
+        """The first record, not below the log start, with at least this timestamp (KIP-79)."""
+        try:
+            return timestamps.first_from(list(self._segments), timestamp, self.log_start_offset)
+        except (OSError, DamagedLogError, DamagedIndexError) as error:
+            raise _storage_error("read", self.directory, error) from error
+
+    def max_timestamp(self) -> TimestampedOffset | None:
+        """The first record with the largest timestamp; None where none has one (KIP-734)."""
+        try:
+            return timestamps.largest(list(self._segments))
+        except (OSError, DamagedLogError, DamagedIndexError) as error:
+            raise _storage_error("read", self.directory, error) from error
+
+    # --- epochs ---
+
+    def begin_epoch(self, leader_epoch: int) -> None:
+        """A leader starts here: its epoch begins at the log end, before it has written anything."""
+        if leader_epoch != self._epochs.last:
+            self._epochs.begin(leader_epoch, self._next_offset)
+            self._checked("write the epochs of", self._epochs.write)
+
+    def epoch_end_offset(self, epoch: int) -> tuple[LeaderEpoch, Offset]:
+        """The largest epoch <= `epoch` and where it ends; (-1, -1) where unknown (KIP-320)."""
+        return self._epochs.history.end_offset_for(epoch, self.log_end_offset)
+
+    def epoch_at(self, offset: int) -> LeaderEpoch:
+        """The epoch that wrote `offset`."""
+        return self._epochs.history.epoch_at(offset)
+
+    # --- rolling and cutting ---
+
+    def roll(self, now_ms: int) -> None:
+        """Close the last segment and begin a new one at the log end; nothing where it is empty."""
+        assert not self._tail.buffers, "commit first"
+        if self._segments.active.size:
+            self._checked("roll", self._roll)
+            self._tail.opened_ms = now_ms
+
+    def _roll(self) -> None:
+        segment = Segment(
+            self.directory, self.log_end_offset, self._config, self._files, fresh=True
+        )
+        self._make_next(segment)
+        self._take_next(segment)
+        self._tail = segment
+
+    def roll_if_due(self, now_ms: int) -> bool:
+        """Now and then: end a segment that is older than `segment.ms` although nothing arrives.
+
+        Also keeps memory small: what a partition without appends has in its hot index goes.
+        """
+        segment = self._segments.active
+        if self._ticked_offset == self._next_offset:
+            self._segments.trim_idle()
+        self._ticked_offset = self._next_offset
+        if not segment.committed_size or segment.buffers or self._staged_segments:
+            return False
+        self._checked("write the indexes of", segment.write_indexes_if_long)
+        if segment.opened_ms < 0:  # opened by an earlier process: its age counts from now
+            segment.opened_ms = now_ms
+        if now_ms - segment.opened_ms < rolling.patience_ms(segment, self._config):
+            return False
+        self.roll(now_ms)
+        return True
+
+    def truncate_to(self, next_offset: int) -> None:
+        """Drop every batch that holds an offset >= `next_offset`, durably.
+
+        [10-10][11-30][31-99] to 31 leaves [10-10][11-30]; to 35 leaves the same: batches are never
+        split. To an offset below the first segment it leaves nothing and begins anew there.
+        """
+        assert not self._tail.buffers, "commit first"
+        if next_offset >= self.log_end_offset:
+            return
+        if next_offset < self._segments.first_offset:
+            self.reset_to(next_offset)
+            return
+        self._truncations += 1
+        self._checked("truncate", lambda: self._segments.truncate(next_offset), fatal=True)
+        self._ends_at(self._segments.active.next_offset)
+        self.log_start_offset = Offset(min(self.log_start_offset, self.log_end_offset))
+
+    def reset_to(self, offset: int) -> None:
+        """Drop everything and begin anew at `offset`, as a follower does that was left behind."""
+        assert not self._tail.buffers, "commit first"
+        self._truncations += 1
+        segment = Segment(self.directory, offset, self._config, self._files, fresh=True)
+        self._checked("reset", lambda: self._segments.replace_all(segment), fatal=True)
+        self._ends_at(offset)
+        self.log_start_offset = Offset(offset)
+
+    def _ends_at(self, log_end_offset: int) -> None:
+        """After a truncation: everything that pointed behind the new end comes back to it."""
+        self._tail = self._segments.active
+        self._unsynced.keep_only(list(self._segments)[:-1])
+        self._unsynced.note_folder(self.directory)
+        self._next_offset = log_end_offset
+        self.log_end_offset = Offset(log_end_offset)
+        self.recovery_point = Offset(min(self.recovery_point, log_end_offset))
+        self._epochs.truncate_end(log_end_offset)
+        self._checked("write the epochs of", self._epochs.write)
+
+    def advance_log_start(self, offset: int) -> None:
+        """Make `offset` the first that can be read; the files stay until retention takes them.
+
+        Going back is ignored; OffsetOutOfRangeError above the log end.
+        """
+        if offset > self.log_end_offset:
+            raise OffsetOutOfRangeError(offset, self.log_start_offset, self.log_end_offset)
+        if offset <= self.log_start_offset:
+            return
+        self.log_start_offset = Offset(offset)
+        self._epochs.truncate_start(offset)
+        self._checked("write the epochs of", self._epochs.write)
+
+    # --- flushing ---
+
+    def needs_flush(self, now_ms: int) -> bool:
+        """Whether `flush.messages` or `flush.ms` ask for it: after commits, and now and then."""
+        unflushed = self.log_end_offset - self.recovery_point
+        if not unflushed:
+            return False
+        if unflushed >= self._config.flush_messages:
+            return True
+        if self._flush_due_ms < 0:
+            self._flush_due_ms = now_ms + self._config.flush_ms
+        return now_ms >= self._flush_due_ms
+
+    def plan_flush(self) -> FlushPlan | None:
+        """What must be synced for all that is committed now; None where nothing must be.
+
+        Then `plan.run()`, in a thread if you like, then `complete_flush(plan)`.
+        """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            self._epochs.write()
+            if self.recovery_point == self.log_end_offset and not self._unsynced:
+                return None
+            return self._unsynced.plan(
+                self._segments.active, self.log_end_offset, truncations=self._truncations
+            )
+        except (OSError, DamagedLogError) as error:
+            raise self._fail("flush", error) from error
+
+    def complete_flush(self, plan: FlushPlan) -> None:
+        """Take over the result of a plan that was run.
+
+        Raises StorageError where a sync failed: then nobody knows what the disk kept, and the log
+        takes no more batches until it is opened anew.
+        """
+        if plan.error is not None:
+            raise self._fail("sync", plan.error) from plan.error
+        self._flush_due_ms = -1
+        if plan.truncations == self._truncations:
+            self.recovery_point = max(self.recovery_point, plan.end_offset)
+
+    def flush(self) -> None:
+        """Sync everything that is committed, here and now."""
+        plan = self.plan_flush()
+        if plan is not None:
+            plan.run()
+            self.complete_flush(plan)
+
+    # --- failures ---
+
+    def _checked(self, doing: str, action: Callable[[], None], *, fatal: bool = False) -> None:
+        """Call it; what the disk or a damaged file raises becomes a StorageError."""
+        try:
+            action()
+        except (OSError, DamagedLogError, DamagedIndexError) as error:
+            if fatal:
+                raise self._fail(doing, error) from error
+            raise _storage_error(doing, self.directory, error) from error
+
+    def _fail(self, doing: str, error: Exception) -> StorageError:
+        """From now on nothing is appended: what the disk holds is not known any more."""
+        self._failure = _storage_error(doing, self.directory, error)
+        return self._failure
+
+
+def _storage_error(doing: str, directory: str, error: Exception) -> StorageError:
+    return StorageError(f"cannot {doing} {directory}: {error}")

@@ -1,0 +1,186 @@
+"""Opening a partition's folder: which segments to trust, which to read again.
+
+After an orderly stop only the tail of the last segment is looked at. After any other, everything
+that is not known to be on the disk is read and checked, batch by batch; the log ends where the
+first batch is cut, damaged or missing, and what follows is removed.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+from ottla.base.ids import ZERO_UUID, Uuid
+from ottla.base.world import Disk
+from ottla.log import checkpoints, names
+from ottla.log.config import LogConfig
+from ottla.log.index_file import DamagedIndexError
+from ottla.log.leader_epochs import LeaderEpochs
+from ottla.log.open_files import OpenFiles
+from ottla.log.scan import DamagedLogError, walk
+from ottla.log.segment import Segment
+
+log = logging.getLogger(__name__)
+
+
+class Recovered(NamedTuple):
+    """What a folder holds, at least one segment, and whether its epochs must be written anew."""
+
+    segments: list[Segment]
+    epochs: LeaderEpochs
+    epochs_changed: bool
+
+
+class Recovery:
+    """One opening of one partition's folder."""
+
+    def __init__(
+        self,
+        directory: str,
+        config: LogConfig,
+        files: OpenFiles,
+        *,
+        clean: bool,
+        recovery_point: int,
+        log_start_offset: int,
+    ) -> None:
+        self._directory = directory
+        self._config = config
+        self._files = files
+        self._disk: Disk = files.disk
+        self._clean = clean
+        self._recovery_point = recovery_point
+        self._log_start_offset = log_start_offset
+        self._names = set(self._disk.list_dir(directory))
+        self._segments: list[Segment] = []
+        self._epochs_changed = False
+
+    def run(self) -> Recovered:
+        """Raises OSError, and StorageError for a log that must not be opened."""
+        bases = sorted(
+            base for base in map(names.segment_base_offset, self._names) if base is not None
+        )
+        stored = self._read_epochs()
+        epochs = LeaderEpochs(stored)
+        for index, base_offset in enumerate(bases):
+            next_base = bases[index + 1] if index + 1 < len(bases) else None
+            segment = self._open_segment(base_offset, next_base, epochs)
+            self._segments.append(segment)
+            if next_base is not None and not self._continues(segment, next_base):
+                self._remove_from(next_base, bases[index + 1 :])
+                break
+        if not self._segments:
+            self._segments.append(self._first_segment())
+        if stored is None:
+            self._learn_epochs(epochs)
+        epochs.truncate_end(self._segments[-1].next_offset)
+        epochs.truncate_start(self._log_start_offset)
+        changed = epochs.entries() != (stored or [])
+        return Recovered(self._segments, epochs, changed)
+
+    def _open_segment(
+        self, base_offset: int, next_base: int | None, epochs: LeaderEpochs
+    ) -> Segment:
+        segment = Segment(self._directory, base_offset, self._config, self._files, fresh=False)
+        suspect = not self._clean and (next_base is None or next_base > self._recovery_point)
+        if suspect:
+            self._rebuild(segment, epochs)
+            if next_base is not None:
+                segment.seal()
+        elif next_base is not None:
+            segment.load_sealed(next_base)
+        else:
+            try:
+                segment.load_tail()
+            except (DamagedIndexError, DamagedLogError) as damage:
+                log.warning("a segment is read again: %s", damage)
+                self._rebuild(segment, epochs)
+        return segment
+
+    def _rebuild(self, segment: Segment, epochs: LeaderEpochs) -> None:
+        before = segment.log.get().size
+        for placed in segment.rebuild():
+            header = placed.header
+            if header.partition_leader_epoch > epochs.last_epoch:
+                epochs.assign(header.partition_leader_epoch, header.base_offset)
+        segment.write_indexes_if_long()
+        if before != segment.size:
+            log.warning(
+                "a log file was cut behind its last whole batch",
+                extra={
+                    "path": segment.log.path,
+                    "bytes_cut": before - segment.size,
+                    "next_offset": segment.next_offset,
+                },
+            )
+
+    def _continues(self, segment: Segment, next_base: int) -> bool:
+        """Whether the next segment may follow this one.
+
+        A segment is named after the end of the one before. So a hole between two that were not
+        synced means that the disk kept the later and lost the earlier. Compaction makes holes too.
+        """
+        if self._clean or next_base <= self._recovery_point:
+            return True
+        if segment.next_offset > next_base:
+            return False
+        return segment.next_offset == next_base or self._config.is_compacted
+
+    def _remove_from(self, next_base: int, bases: list[int]) -> None:
+        log.warning(
+            "segments behind a cut are removed",
+            extra={"directory": self._directory, "next_offset": next_base, "count": len(bases)},
+        )
+        for base_offset in reversed(bases):
+            remove_segment(self._disk, self._directory, base_offset)
+
+    def _first_segment(self) -> Segment:
+        segment = Segment(
+            self._directory, self._log_start_offset, self._config, self._files, fresh=True
+        )
+        segment.log.create()
+        return segment
+
+    def _read_epochs(self) -> list[tuple[int, int]] | None:
+        """The checkpoint's entries; None where it is missing or was torn by a crash."""
+        if names.LEADER_EPOCHS not in self._names:
+            return None
+        try:
+            return checkpoints.decode_epochs(
+                self._disk.read_file(f"{self._directory}/{names.LEADER_EPOCHS}")
+            )
+        except ValueError as error:
+            log.warning("leader epochs are read from the log again: %s", error)
+            return None
+
+    def _learn_epochs(self, epochs: LeaderEpochs) -> None:
+        """Find out from the batches themselves who led when."""
+        for segment in self._segments:
+            for _, header in walk(segment.log.get(), 0, segment.committed_size):
+                if header.partition_leader_epoch > epochs.last_epoch:
+                    epochs.assign(header.partition_leader_epoch, header.base_offset)
+
+
+def remove_segment(disk: Disk, directory: str, base_offset: int) -> None:
+    """Remove a segment's files, the log first, so that no half of it looks like a whole.
+
+    The removal is on the disk before this returns: of several segments that go, none may come
+    back after a crash while an older one is gone.
+    """
+    stem = f"{directory}/{names.segment_stem(base_offset)}"
+    for suffix in names.SEGMENT_SUFFIXES:
+        if disk.exists(stem + suffix):
+            disk.unlink(stem + suffix)
+        if suffix == names.LOG_SUFFIX:
+            disk.sync_dir(directory)
+
+
+def read_topic_id(disk: Disk, directory: str) -> Uuid:
+    """The topic that the folder says it belongs to; ZERO_UUID where it does not say."""
+    path = f"{directory}/{names.PARTITION_METADATA}"
+    if not disk.exists(path):
+        return ZERO_UUID
+    try:
+        return checkpoints.decode_partition_metadata(disk.read_file(path))
+    except ValueError:  # torn by a crash: the owner knows the id, and assigns it again
+        return ZERO_UUID

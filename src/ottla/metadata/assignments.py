@@ -1,0 +1,72 @@
+"""Replicas that a person assigned by hand, checked, and partitions made of replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.ids import LeaderEpoch
+from ottla.metadata.image import BrokerImage, MetadataImage, PartitionImage
+
+UNASSIGNED_DIRECTORY = bytes(16)
+"""The broker chooses the directory itself, and tells (KIP-858)."""
+
+
+def check_assignment(
+    replicas: Sequence[int], brokers: Mapping[int, BrokerImage], replication_factor: int | None
+) -> None:
+    """Raises ProtocolError(INVALID_REPLICA_ASSIGNMENT).
+
+    `replication_factor` is that of the topic's other partitions, None for the first one.
+    """
+    if not replicas:
+        raise _refused("The manual partition assignment includes an empty replica list.")
+    seen = set()
+    for node_id in sorted(replicas):
+        if node_id not in brokers:
+            raise _refused(
+                f"The manual partition assignment includes broker {node_id}, but no such broker "
+                "is registered."
+            )
+        if node_id in seen:
+            raise _refused(
+                f"The manual partition assignment includes the broker {node_id} more than once."
+            )
+        seen.add(node_id)
+    if replication_factor is not None and len(replicas) != replication_factor:
+        raise _refused(
+            f"The manual partition assignment includes a partition with {len(replicas)} "
+            "replica(s), but this is not consistent with previous partitions, which have "
+            f"{replication_factor} replica(s)."
+        )
+
+
+def new_partition(image: MetadataImage, index: int, replicas: Sequence[int]) -> PartitionImage:
+    """A partition in its first epoch, every replica in sync that may be.
+
+    Raises ProtocolError(INVALID_REPLICA_ASSIGNMENT) where none may.
+    """
+    isr = tuple(node_id for node_id in replicas if image.brokers[node_id].electable)
+    if not isr:
+        raise _refused(
+            f"All brokers specified in the manual partition assignment for partition {index} are "
+            "fenced or in controlled shutdown."
+        )
+    return PartitionImage(
+        replicas=tuple(replicas),
+        isr=isr,
+        leader=isr[0],
+        leader_epoch=LeaderEpoch(0),
+        partition_epoch=0,
+        directories=tuple(_directory(image.brokers[node_id]) for node_id in replicas),
+    )
+
+
+def _directory(broker: BrokerImage) -> bytes:
+    """The directory that a broker will use, known where it has only one."""
+    directories = broker.log_directories
+    return directories[0] if len(directories) == 1 else UNASSIGNED_DIRECTORY
+
+
+def _refused(reason: str) -> ProtocolError:
+    return ProtocolError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, reason)

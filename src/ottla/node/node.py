@@ -1,0 +1,222 @@
+"""One broker node: which real parts it is made of, and the order in which they start and stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+from ottla.base.errors import UserError
+from ottla.base.ids import NodeId
+from ottla.base.limits import READ_BUDGET_BYTES
+from ottla.broker.addresses import AdvertisedAddresses
+from ottla.broker.broker import Broker
+from ottla.broker.dispatch import Dispatcher
+from ottla.broker.fetch import FetchPath
+from ottla.broker.fetch_sessions import FetchSessions
+from ottla.broker.handlers import load_handlers
+from ottla.broker.housekeeping import Housekeeping
+from ottla.broker.log_directory import LogDirectory
+from ottla.broker.metadata_service import MetadataService
+from ottla.broker.produce import ProducePath
+from ottla.broker.replicas import LocalReplicas
+from ottla.log.open_files import OpenFiles
+from ottla.metadata.brokers import Registration
+from ottla.metadata.image import EndpointImage
+from ottla.node.process import raise_open_files_limit
+from ottla.quorum.embedded import EmbeddedQuorum
+from ottla.settings import broker as keys
+from ottla.settings.broker import BrokerSettings
+from ottla.settings.endpoints import Endpoint
+from ottla.transport.clock import SystemClock, SystemRng
+from ottla.transport.disk import LocalDisk
+from ottla.transport.listener import Listener, ListenerLimits, ReadMemory
+
+log = logging.getLogger(__name__)
+
+CLOSE_GRACE_SECONDS = 5.0
+"""How long an orderly stop waits for clients to take the answers that they are owed."""
+OPEN_FILES_SHARE = 0.5
+"""The part of the process's open files that logs may use; the rest is for connections."""
+PLAINTEXT = 0
+ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 # compared with, not bound
+
+
+class Node:
+    """A running broker. Make it with `start`, end it with `stop`."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        quorum: EmbeddedQuorum,
+        directory: LogDirectory,
+        listeners: list[Listener],
+        dispatcher: Dispatcher,
+        housekeeping: Housekeeping,
+    ) -> None:
+        self.broker = broker
+        self._quorum = quorum
+        self._directory = directory
+        self._listeners = listeners
+        self._dispatcher = dispatcher
+        self._housekeeping = housekeeping
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the first listener, as bound."""
+        return self._listeners[0].address
+
+    @classmethod
+    async def start(cls, settings: BrokerSettings) -> Node:
+        """Open the data, join the cluster, listen.
+
+        Raises UserError where a person must act: a busy port, a directory in use or not ours.
+        """
+        files_limit = raise_open_files_limit()
+        load_handlers()
+        clock, rng, disk = SystemClock(), SystemRng(), LocalDisk()
+        node_id = NodeId(settings[keys.NODE_ID])
+        directory = LogDirectory.open(
+            _data_directory(settings),
+            disk,
+            rng,
+            node_id=node_id,
+            cluster_id=settings[keys.CLUSTER_ID],
+        )
+        quorum = EmbeddedQuorum(directory.path, disk=disk, clock=clock)
+        try:
+            return await cls._start_on(quorum, directory, settings, clock, rng, files_limit)
+        except BaseException:
+            await quorum.close()
+            raise
+
+    @classmethod
+    async def _start_on(
+        cls,
+        quorum: EmbeddedQuorum,
+        directory: LogDirectory,
+        settings: BrokerSettings,
+        clock: SystemClock,
+        rng: SystemRng,
+        files_limit: int,
+    ) -> Node:
+        cluster_id = directory.meta.cluster_id
+        metadata = await MetadataService.join(
+            quorum,
+            node_id=settings[keys.NODE_ID],
+            cluster_id=cluster_id,
+            settings=settings,
+            rng=rng,
+        )
+        replicas = LocalReplicas(
+            NodeId(settings[keys.NODE_ID]),
+            directory,
+            OpenFiles(directory.disk, int(files_limit * OPEN_FILES_SHARE)),
+            settings,
+            rng,
+        )
+        broker = Broker(
+            node_id=settings[keys.NODE_ID],
+            cluster_id=cluster_id,
+            settings=settings,
+            metadata=metadata,
+            replicas=replicas,
+            produce=ProducePath(replicas, clock),
+            fetch=FetchPath(
+                replicas,
+                FetchSessions(settings[keys.MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS], rng),
+                clock,
+                bytes_max=settings[keys.FETCH_MAX_BYTES],
+            ),
+            addresses=AdvertisedAddresses(settings[keys.NODE_ID], settings.advertised_endpoints),
+            clock=clock,
+            rng=rng,
+        )
+        dispatcher = Dispatcher(broker)
+        listeners = _bind(dispatcher, settings, clock)
+        registration = Registration(
+            node_id=broker.node_id,
+            cluster_id=cluster_id,
+            incarnation_id=rng.uuid(),
+            endpoints=_endpoints(listeners, settings),
+            log_directories=(directory.meta.directory_id,),
+            rack=settings[keys.BROKER_RACK],
+            previous_epoch=directory.previous_epoch,
+        )
+        await metadata.register(registration)
+        directory.mark_started()
+        replicas.load(metadata.image, clock.monotonic_ms())
+        metadata.follow(lambda image, delta: replicas.apply(image, delta, clock.monotonic_ms()))
+        await metadata.unfence()
+        housekeeping = Housekeeping(
+            replicas,
+            directory,
+            clock,
+            checkpoint_interval_ms=settings[keys.LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS],
+        )
+        housekeeping.start()
+        for listener in listeners:
+            await listener.accept()
+        return cls(broker, quorum, directory, listeners, dispatcher, housekeeping)
+
+    async def stop(self) -> None:
+        """Stop in order: no new requests, answers out, everything on the disk, the clean mark."""
+        for listener in self._listeners:
+            listener.stop_accepting()
+        self.broker.fetch.finish_waiting()
+        await self._dispatcher.stop()
+        for listener in self._listeners:
+            await listener.stop(CLOSE_GRACE_SECONDS)
+        await self._housekeeping.stop()
+        await self.broker.metadata.shut_down()
+        self.broker.replicas.close()
+        self._housekeeping.write_checkpoints()
+        await self._quorum.close()
+        self._directory.mark_clean(self.broker.metadata.broker_epoch)
+        log.info("stopped cleanly")
+
+
+def _data_directory(settings: BrokerSettings) -> str:
+    directories = settings.data_directories
+    if len(directories) > 1:
+        raise UserError(
+            f"log.dirs names {len(directories)} directories; this version keeps all data in one"
+        )
+    return directories[0]
+
+
+def _bind(dispatcher: Dispatcher, settings: BrokerSettings, clock: SystemClock) -> list[Listener]:
+    """Take the ports before anything is opened, so that a busy one is told at once."""
+    budget_bytes = settings[keys.QUEUED_MAX_REQUEST_BYTES]
+    memory = ReadMemory(READ_BUDGET_BYTES if budget_bytes < 0 else budget_bytes)
+    limits = ListenerLimits(
+        request_bytes_max=settings[keys.SOCKET_REQUEST_MAX_BYTES],
+        connections_max=settings[keys.MAX_CONNECTIONS],
+        connections_per_ip_max=settings[keys.MAX_CONNECTIONS_PER_IP],
+        idle_ms_max=settings[keys.CONNECTIONS_MAX_IDLE_MS],
+        backlog=settings[keys.SOCKET_LISTEN_BACKLOG_SIZE],
+        send_buffer_bytes=settings[keys.SOCKET_SEND_BUFFER_BYTES],
+        receive_buffer_bytes=settings[keys.SOCKET_RECEIVE_BUFFER_BYTES],
+    )
+    listeners = []
+    for endpoint in settings.endpoints:
+        listener = Listener(endpoint.listener, dispatcher, memory, limits, clock)
+        listener.bind(endpoint.host, endpoint.port)
+        listeners.append(listener)
+    return listeners
+
+
+def _endpoints(listeners: list[Listener], settings: BrokerSettings) -> dict[str, EndpointImage]:
+    """What the other nodes of the cluster are told about this one."""
+    advertised: dict[str, Endpoint] = {
+        endpoint.listener: endpoint for endpoint in settings.advertised_endpoints
+    }
+    endpoints = {}
+    for listener in listeners:
+        host, port = listener.address
+        told = advertised.get(listener.name)
+        if told is not None:
+            host, port = told.host, told.port
+        elif host in ANY_ADDRESS:
+            host = socket.getfqdn()
+        endpoints[listener.name] = EndpointImage(host, port, PLAINTEXT)
+    return endpoints

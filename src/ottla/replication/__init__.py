@@ -1,0 +1,1 @@
+"""Leadership, in-sync replicas and the high watermark: a pure core."""

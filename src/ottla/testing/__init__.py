@@ -1,0 +1,1 @@
+"""What tests need: worlds in memory that fail on request. Shipped, for users too."""

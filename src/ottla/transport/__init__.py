@@ -1,0 +1,1 @@
+"""The real world: sockets, clocks, disks, and the loop that serves them."""

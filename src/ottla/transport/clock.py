@@ -1,0 +1,27 @@
+"""Real time and real randomness."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic_ms(self) -> int:
+        return time.monotonic_ns() // 1_000_000
+
+
+class SystemRng:
+    """The operating system's randomness."""
+
+    def below(self, bound: int) -> int:
+        return secrets.randbelow(bound)
+
+    def uuid(self) -> bytes:
+        return uuid.uuid4().bytes

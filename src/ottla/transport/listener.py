@@ -1,0 +1,221 @@
+"""One listening address: accepts, admits, and closes what idles or stalls."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections import Counter
+from typing import NamedTuple
+
+from ottla.base.errors import UserError
+from ottla.base.limits import READ_SCRATCH_BYTES
+from ottla.base.world import Clock
+from ottla.transport.connection import Connection, FrameHandler
+from ottla.transport.read_budget import ReadBudget
+
+log = logging.getLogger(__name__)
+
+IDLE_SWEEPS_PER_LIMIT = 10
+SHORTAGE_CHECK_SECONDS = 0.05
+OS_DEFAULT = -1
+
+
+class ListenerLimits(NamedTuple):
+    """What one listener allows; the names of the settings are in the comments."""
+
+    request_bytes_max: int  # socket.request.max.bytes
+    connections_max: int  # max.connections
+    connections_per_ip_max: int  # max.connections.per.ip
+    idle_ms_max: int  # connections.max.idle.ms
+    backlog: int  # socket.listen.backlog.size
+    send_buffer_bytes: int  # socket.send.buffer.bytes
+    receive_buffer_bytes: int  # socket.receive.buffer.bytes
+
+
+class ReadMemory:
+    """What all listeners of one loop share: the scratch and the budget of large frames."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self.scratch = memoryview(bytearray(READ_SCRATCH_BYTES))
+        self.budget = ReadBudget(budget_bytes)
+
+
+class Listener:
+    """Accepts connections on one address and owns them until they are gone."""
+
+    def __init__(
+        self,
+        name: str,
+        handler: FrameHandler,
+        memory: ReadMemory,
+        limits: ListenerLimits,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self.handler = handler
+        self.scratch = memory.scratch
+        self.budget = memory.budget
+        self.request_bytes_max = limits.request_bytes_max
+        self.clock = clock
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[Connection] = set()
+        self._limits = limits
+        self._per_ip: Counter[str] = Counter()
+        self.address: tuple[str, int] = ("", 0)
+        self._sockets: list[socket.socket] = []
+        self._servers: list[asyncio.Server] = []
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._shortage_timer: asyncio.TimerHandle | None = None
+        self._all_left = asyncio.Event()
+
+    def bind(self, host: str, port: int) -> None:
+        """Take the address; `address` is what was bound (port 0 picks a free one).
+
+        Raises UserError where it is taken, foreign or not allowed.
+        """
+        self._sockets = bind(host, port, self._limits)
+        self.address = self._sockets[0].getsockname()[:2]
+
+    async def accept(self) -> None:
+        """Begin to serve."""
+        for sock in self._sockets:
+            server = await self.loop.create_server(
+                lambda: Connection(self), sock=sock, backlog=self._limits.backlog
+            )
+            self._servers.append(server)
+        if self._limits.idle_ms_max >= 0:
+            self._schedule_sweep()
+
+    def stop_accepting(self) -> None:
+        for server in self._servers:
+            server.close()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Accept no more, let every connection send what it owes, then close them."""
+        self.stop_accepting()
+        for timer in (self._sweep_timer, self._shortage_timer):
+            if timer is not None:
+                timer.cancel()
+        for connection in list(self.connections):
+            connection.finish()
+        if self.connections:
+            try:
+                await asyncio.wait_for(self._all_left.wait(), grace_seconds)
+            except TimeoutError:
+                log.warning("closing connections that did not take their answers in time")
+        for connection in list(self.connections):
+            connection.close()
+
+    # -- what connections tell -------------------------------------------------------------------
+
+    def admit(self, connection: Connection) -> bool:
+        """Whether a new connection may stay."""
+        ip = connection.peer_address[0]
+        if len(self.connections) >= self._limits.connections_max:
+            log.warning("refused a connection: max.connections is reached", extra={"peer": ip})
+            return False
+        if self._per_ip[ip] >= self._limits.connections_per_ip_max:
+            log.warning(
+                "refused a connection: max.connections.per.ip is reached", extra={"peer": ip}
+            )
+            return False
+        self._per_ip[ip] += 1
+        self.connections.add(connection)
+        self._tune(connection)
+        return True
+
+    def left(self, connection: Connection) -> None:
+        """A connection is gone, admitted or not."""
+        if connection not in self.connections:
+            return
+        self.connections.discard(connection)
+        ip = connection.peer_address[0]
+        self._per_ip[ip] -= 1
+        if not self._per_ip[ip]:
+            del self._per_ip[ip]
+        self.handler.closed(connection)
+        if not self.connections:
+            self._all_left.set()
+
+    def memory_is_short(self) -> None:
+        """A connection waits for read budget: see now, and every now and then, who stalls."""
+        if self._shortage_timer is None:
+            self._shortage_timer = self.loop.call_later(0, self._relieve_shortage)
+
+    def _relieve_shortage(self) -> None:
+        self._shortage_timer = None
+        self.budget.evict_stalled(self.clock.monotonic_ms())
+        if self.budget.waiting:
+            self._shortage_timer = self.loop.call_later(
+                SHORTAGE_CHECK_SECONDS, self._relieve_shortage
+            )
+
+    def _tune(self, connection: Connection) -> None:
+        for option, size in (
+            (socket.SO_SNDBUF, self._limits.send_buffer_bytes),
+            (socket.SO_RCVBUF, self._limits.receive_buffer_bytes),
+        ):
+            if size != OS_DEFAULT:
+                connection.set_socket_option(socket.SOL_SOCKET, option, size)
+
+    def _schedule_sweep(self) -> None:
+        seconds = max(self._limits.idle_ms_max / 1000 / IDLE_SWEEPS_PER_LIMIT, 0.01)
+        self._sweep_timer = self.loop.call_later(seconds, self._close_idle)
+
+    def _close_idle(self) -> None:
+        oldest_ms = self.clock.monotonic_ms() - self._limits.idle_ms_max
+        for connection in list(self.connections):
+            if connection.last_progress_ms < oldest_ms and not connection.busy:
+                connection.close()
+        self._schedule_sweep()
+
+
+def bind(host: str, port: int, limits: ListenerLimits) -> list[socket.socket]:
+    """Listening sockets for every address that `host` means; an empty host means all interfaces."""
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror as error:
+        raise UserError(f"cannot listen on {host}:{port}: no such host ({error})") from error
+    bound: list[socket.socket] = []
+    # IPv4 first: it is the address that is told where one must be chosen.
+    for family, kind, protocol, _, address in sorted(found):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            _bind_one(sock, family, (*address[:1], port, *address[2:]), limits)
+        except OSError as error:
+            sock.close()
+            if bound and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                continue  # a name with an IPv6 address on a host without IPv6
+            for other in bound:
+                other.close()
+            raise UserError(_why_not_bound(host, port, error)) from error
+        port = sock.getsockname()[1]
+        bound.append(sock)
+    return bound
+
+
+def _bind_one(
+    sock: socket.socket, family: int, address: tuple[object, ...], limits: ListenerLimits
+) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind(address)
+    sock.listen(limits.backlog)
+    sock.setblocking(False)
+
+
+def _why_not_bound(host: str, port: int, error: OSError) -> str:
+    where = f"{host or '*'}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"cannot listen on {where}: another program listens there. "
+            "Stop it, or choose another port with --listen (port 0 picks a free one)."
+        )
+    if error.errno == errno.EACCES:
+        return f"cannot listen on {where}: ports below 1024 need privileges. Choose a higher port."
+    return f"cannot listen on {where}: {error.strerror}"

@@ -1,0 +1,1 @@
+"""Kafka bytes to messages and back: schemas, codecs, headers, frames, record batches."""

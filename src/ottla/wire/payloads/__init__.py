@@ -1,0 +1,1 @@
+"""What log records hold: the metadata log's records, and control records."""

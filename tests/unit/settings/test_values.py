@@ -1,0 +1,77 @@
+"""Texts to typed values, as Apache Kafka 4.3.1 reads them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ottla.settings.values import SettingKind, Value, format_value, parse_value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (SettingKind.BOOLEAN, " TRUE ", True),
+        (SettingKind.BOOLEAN, "false", False),
+        (SettingKind.LONG, " 5 ", 5),
+        (SettingKind.LONG, "+5", 5),
+        (SettingKind.LONG, "-9223372036854775808", -(2**63)),
+        (SettingKind.INT, "+05", 5),
+        (SettingKind.SHORT, "32767", 32767),
+        (SettingKind.DOUBLE, " .5d ", 0.5),
+        (SettingKind.DOUBLE, "0.5f", 0.5),
+        (SettingKind.DOUBLE, "1e-1", 0.1),
+        (SettingKind.DOUBLE, "1.", 1.0),
+        (SettingKind.LIST, "", ()),
+        (SettingKind.LIST, " compact , delete ", ("compact", "delete")),
+        (SettingKind.LIST, "delete,delete", ("delete",)),
+        (SettingKind.STRING, " lz4 ", "lz4"),
+        (SettingKind.PASSWORD, " secret ", " secret "),
+    ],
+)
+def test_reads_the_spellings_that_kafka_takes(kind: SettingKind, text: str, value: Value) -> None:
+    assert parse_value(kind, text) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reason"),
+    [
+        (SettingKind.BOOLEAN, "yes", "Expected value to be either true or false"),
+        (SettingKind.BOOLEAN, "", "Expected value to be either true or false"),
+        (SettingKind.LONG, "", "Not a number of type LONG"),
+        (SettingKind.LONG, "x", "Not a number of type LONG"),
+        (SettingKind.LONG, "0x5", "Not a number of type LONG"),
+        (SettingKind.LONG, "1_000", "Not a number of type LONG"),
+        (SettingKind.LONG, "9223372036854775808", "Not a number of type LONG"),
+        (SettingKind.LONG, "9" * 30, "Not a number of type LONG"),
+        (SettingKind.INT, "99999999999", "Not a number of type INT"),
+        (SettingKind.INT, "٣", "Not a number of type INT"),
+        (SettingKind.SHORT, "32768", "Not a number of type SHORT"),
+        (SettingKind.DOUBLE, "abc", "Not a number of type DOUBLE"),
+        (SettingKind.DOUBLE, ".", "Not a number of type DOUBLE"),
+        (SettingKind.DOUBLE, "NaN", "Not a number of type DOUBLE"),
+        (SettingKind.DOUBLE, "1e999", "Not a number of type DOUBLE"),
+        (SettingKind.LIST, "delete,", "values must not be empty"),
+    ],
+)
+def test_says_what_a_bad_text_should_have_been(kind: SettingKind, text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        parse_value(kind, text)
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_whole_numbers_come_back_from_their_text(number: int) -> None:
+    assert parse_value(SettingKind.LONG, str(format_value(number))) == number
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_decimal_numbers_come_back_from_their_text(number: float) -> None:
+    assert parse_value(SettingKind.DOUBLE, str(format_value(number))) == number
+
+
+def test_texts_are_written_as_kafka_writes_them() -> None:
+    assert format_value(True) == "true"
+    assert format_value(("compact", "delete")) == "compact,delete"
+    assert format_value(()) == ""
+    assert format_value(1.7976931348623157e308) == "1.7976931348623157E308"
+    assert format_value(0.5) == "0.5"
+    assert format_value(None) is None

@@ -1,0 +1,292 @@
+"""Frames out of bytes, answers in order, and what a connection may hold."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from ottla.base.limits import READ_SCRATCH_BYTES, SMALL_FRAME_BYTES
+from ottla.transport.connection import Connection, Reply, merge_small
+from ottla.transport.listener import Listener
+from ottla.transport.read_budget import ReadBudget
+from tests.support.fake_loop import FakeLoop
+
+REQUEST_BYTES_MAX = 4 << 20
+WAITS = ord("w")
+"""A frame that starts with this byte is answered later, by the test."""
+
+
+def frame(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + body
+
+
+class EchoHandler:
+    """Answers each frame with itself; those that start with `w` when the test says so."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes] = []
+        self.later: list[tuple[Reply, bytes]] = []
+        self.gone: list[Connection] = []
+        self.reads = 0
+
+    def frame(self, connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
+        body = bytes(buffer[start:end])
+        self.seen.append(body)
+        reply = Reply(connection)
+        connection.expect(reply)
+        if body[0] == WAITS:
+            self.later.append((reply, body))
+            return False
+        reply.complete([bytearray(frame(body))])
+        return True
+
+    def end_of_read(self) -> None:
+        self.reads += 1
+
+    def closed(self, connection: Connection) -> None:
+        self.gone.append(connection)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ms = 0
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def monotonic_ms(self) -> int:
+        return self.ms
+
+
+class FakeListener:
+    """What a connection needs of its listener."""
+
+    name = "PLAINTEXT"
+
+    def __init__(self, budget_bytes: int = 64 << 20) -> None:
+        self.handler = EchoHandler()
+        self.scratch = memoryview(bytearray(READ_SCRATCH_BYTES))
+        self.budget = ReadBudget(budget_bytes)
+        self.request_bytes_max = REQUEST_BYTES_MAX
+        self.clock = Clock()
+        self.loop = FakeLoop()
+        self.shortages = 0
+
+    def admit(self, connection: Connection) -> bool:
+        return True
+
+    def left(self, connection: Connection) -> None:
+        self.handler.closed(connection)
+
+    def memory_is_short(self) -> None:
+        self.shortages += 1
+
+
+class PipeTransport:
+    """A transport whose socket is the writing end of a pipe."""
+
+    def __init__(self) -> None:
+        self.read_fd, self.write_fd = os.pipe()
+        os.set_blocking(self.read_fd, False)
+        os.set_blocking(self.write_fd, False)
+        self.reading = True
+        self.aborted = False
+
+    def fileno(self) -> int:
+        return self.write_fd
+
+    def get_extra_info(self, name: str) -> Any:
+        return self if name == "socket" else ("127.0.0.1", 9092)
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def pause_reading(self) -> None:
+        assert self.reading
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        assert not self.reading
+        self.reading = True
+
+
+class Client:
+    """One connection and its far end."""
+
+    def __init__(self, listener: FakeListener) -> None:
+        self.listener = listener
+        self.transport = PipeTransport()
+        self.connection = Connection(cast(Listener, listener))
+        self.connection.connection_made(cast(asyncio.Transport, self.transport))
+
+    def send(self, data: bytes) -> None:
+        """Deliver bytes as an event loop does: never while paused, never more than a buffer."""
+        while data and self.transport.reading and not self.transport.aborted:
+            buffer = self.connection.get_buffer(-1)
+            taken = min(len(buffer), len(data))
+            assert taken > 0
+            buffer[:taken] = data[:taken]
+            self.connection.buffer_updated(taken)
+            data = data[taken:]
+
+    def received(self) -> bytes:
+        try:
+            return os.read(self.transport.read_fd, 1 << 20)
+        except BlockingIOError:
+            return b""
+
+    def close(self) -> None:
+        self.connection.connection_lost(None)
+        os.close(self.transport.read_fd)
+        os.close(self.transport.write_fd)
+
+
+@pytest.fixture
+def listener() -> FakeListener:
+    return FakeListener()
+
+
+@pytest.fixture
+def client(listener: FakeListener) -> Iterator[Client]:
+    made = Client(listener)
+    yield made
+    made.close()
+
+
+def test_pipelined_frames_are_answered_with_one_commit_and_in_order(
+    client: Client, listener: FakeListener
+) -> None:
+    client.send(frame(b"one") + frame(b"two") + frame(b"three"))
+    assert client.received() == frame(b"one") + frame(b"two") + frame(b"three")
+    assert listener.handler.reads == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_frames_come_out_the_same_however_they_are_cut(seed: int) -> None:
+    rng = random.Random(seed)
+    listener = FakeListener()
+    client = Client(listener)
+    sizes = [1, 3, 200, SMALL_FRAME_BYTES, SMALL_FRAME_BYTES + 1, 300_000, 1_500_000, 7]
+    bodies = [bytes([rng.randrange(1, 100)]) * size for size in sizes]
+    stream = b"".join(map(frame, bodies))
+    received = b""
+    while stream:
+        cut = min(len(stream), rng.choice([1, 2, 5, 1000, 70_000, 400_000]))
+        client.send(stream[:cut])
+        stream = stream[cut:]
+        while chunk := client.received():
+            received += chunk
+            listener.loop.turn()
+        if cut < 3 and len(stream) > 100_000:
+            cut = 50_000
+            client.send(stream[:cut])
+            stream = stream[cut:]
+    assert listener.handler.seen == bodies
+    assert listener.budget.lent_bytes == 0
+    client.close()
+
+
+def test_later_requests_wait_for_an_answer_that_comes_later(
+    client: Client, listener: FakeListener
+) -> None:
+    client.send(frame(b"first") + frame(b"wait") + frame(b"after"))
+    assert client.received() == frame(b"first")
+    assert listener.handler.seen == [b"first", b"wait"]
+    assert not client.transport.reading, "what is kept for later has a bound: the next read"
+    reply, body = listener.handler.later.pop()
+    reply.complete([bytearray(frame(body))])
+    listener.loop.turn()
+    assert client.received() == frame(b"wait") + frame(b"after")
+    assert client.transport.reading
+
+
+def test_a_waiting_connection_keeps_what_arrives_meanwhile(
+    client: Client, listener: FakeListener
+) -> None:
+    client.send(frame(b"wait"))
+    assert client.transport.reading, "so that a client that goes away is noticed"
+    client.send(frame(b"after")[:6])
+    assert not client.transport.reading
+    reply, body = listener.handler.later.pop()
+    reply.complete([bytearray(frame(body))])
+    listener.loop.turn()
+    client.send(frame(b"after")[6:])
+    assert client.received() == frame(b"wait") + frame(b"after")
+
+
+@pytest.mark.parametrize("size", [0, -1, REQUEST_BYTES_MAX + 1, 0x47455420])
+def test_a_frame_of_an_impossible_size_closes_the_connection_before_any_allocation(
+    client: Client, listener: FakeListener, size: int
+) -> None:
+    client.send(size.to_bytes(4, "big", signed=True) + b"xxxx")
+    assert client.transport.aborted
+    assert listener.handler.seen == []
+    assert listener.budget.lent_bytes == 0
+
+
+def test_memory_follows_what_arrived_and_not_what_was_claimed(
+    client: Client, listener: FakeListener
+) -> None:
+    client.send(frame(bytes([1]) * 4_000_000)[:100])
+    assert listener.budget.lent_bytes <= 64 * 1024
+
+
+def test_a_connection_without_budget_is_not_read_and_goes_on_when_there_is_some() -> None:
+    listener = FakeListener(budget_bytes=128 * 1024)
+    holder, waiter = Client(listener), Client(listener)
+    large = frame(b"h" * 120_000)
+    holder.send(large[:60_000])
+    waiting = frame(b"k" * 120_000)
+    waiter.send(waiting[:50_000])
+    assert not waiter.transport.reading
+    assert listener.shortages == 1
+    holder.send(large[60_000:])
+    assert holder.received()
+    waiter.send(waiting[50_000:])
+    assert listener.handler.seen == [b"h" * 120_000, b"k" * 120_000]
+    holder.close()
+    waiter.close()
+    assert listener.budget.lent_bytes == 0
+
+
+def test_a_lost_connection_gives_its_memory_back(listener: FakeListener) -> None:
+    client = Client(listener)
+    client.send(frame(bytes([1]) * 200_000)[:50_000])
+    assert listener.budget.lent_bytes > 0
+    client.close()
+    assert listener.budget.lent_bytes == 0
+    assert listener.handler.gone == [client.connection]
+
+
+def test_a_client_that_takes_no_answers_is_not_read_on(client: Client) -> None:
+    body = b"x" * 30_000
+    for _ in range(400):
+        client.send(frame(body))
+    assert not client.transport.reading
+    while client.received():
+        client.listener.loop.turn()
+    assert client.transport.reading
+
+
+def test_finish_sends_what_is_owed_and_then_closes(client: Client, listener: FakeListener) -> None:
+    client.send(frame(b"wait"))
+    client.connection.finish()
+    assert not client.transport.aborted
+    reply, body = listener.handler.later.pop()
+    reply.complete([bytearray(frame(body))])
+    assert client.transport.aborted
+    assert client.received() == frame(b"wait")
+
+
+def test_small_segments_are_joined_and_large_ones_left_alone() -> None:
+    large = b"L" * 100_000
+    merged = merge_small([bytearray(b"a"), bytearray(b"b"), large, bytearray(b"c")])
+    assert [bytes(segment) for segment in merged] == [b"ab", large, b"c"]  # type: ignore[arg-type]  # no regions among them
