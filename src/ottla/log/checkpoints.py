@@ -28,6 +28,8 @@ def _encode_lines(lines: list[str]) -> bytes:
 
 
 def _decode_lines(content: bytes) -> list[str]:
+    if not content.endswith(b"\n"):  # a torn "12345" would read as a wrong "123"
+        raise ValueError("a checkpoint ends with a whole line")
     lines = content.decode("ascii").splitlines()
     if len(lines) < 2 or int(lines[0]) != _VERSION:
         raise ValueError(f"a checkpoint starts with its version, {_VERSION}, and a count")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ottla.base.ids import Offset
 from ottla.base.world import Disk, File
+from ottla.log import names
 from ottla.log.segment import Segment
 
 
@@ -73,6 +74,26 @@ class Unsynced:
         """A folder in which names came or went."""
         if path not in self._folders:
             self._folders.append(path)
+
+    def note_new(self, directory: str) -> None:
+        """The folder of the log itself, and its own name in the folder above."""
+        self.note_folder(directory)
+        self.note_folder(directory.rpartition("/")[0] or ".")
+
+    def note_found(self, directory: str, sealed: Sequence[Segment], *, clean: bool) -> None:
+        """What an earlier process left: after an unclean stop, nobody knows what it had synced."""
+        self._segments.extend(sealed)
+        if not clean:
+            self.note_new(directory)
+            for name in (names.LEADER_EPOCHS, names.PARTITION_METADATA):
+                if self._disk.exists(f"{directory}/{name}"):
+                    self.note_file(f"{directory}/{name}")
+
+    def sync_folder(self, path: str) -> None:
+        """Sync a folder here and now, if names came or went in it. Raises OSError."""
+        if path in self._folders:
+            self._disk.sync_dir(path)
+            self._folders.remove(path)
 
     def keep_only(self, sealed: Sequence[Segment]) -> None:
         """Other segments are gone, or take batches again."""

@@ -25,13 +25,14 @@ class DamagedIndexError(Exception):
 class IndexFile:
     """Entries whose first field grows. Damage raises DamagedIndexError, a failing disk OSError."""
 
-    __slots__ = ("_entry", "_file", "_pending", "_written")
+    __slots__ = ("_entry", "_file", "_last_written", "_pending", "_written")
 
     def __init__(self, file: PooledFile, entry: struct.Struct, *, fresh: bool) -> None:
         self._file = file
         self._entry = entry
         self._pending = bytearray()
         self._written = 0 if fresh else -1  # -1: not looked at yet
+        self._last_written: tuple[int, int] | None = None
 
     @property
     def path(self) -> str:
@@ -76,6 +77,7 @@ class IndexFile:
             self._file.create()
         if self._pending:
             self._file.get().append([self._pending])
+            self._last_written = self.last()
             self._written = self.written + len(self._pending) // self._entry.size
             self._pending = bytearray()
 
@@ -90,8 +92,14 @@ class IndexFile:
         return key, value
 
     def last(self) -> tuple[int, int] | None:
-        count = self.count
-        return self.entry(count - 1) if count else None
+        """The newest entry. Once it was asked for, this never reads the file again."""
+        if self._pending:
+            start = len(self._pending) - self._entry.size
+            key, value = self._entry.unpack_from(self._pending, start)
+            return key, value
+        if self._last_written is None and self.written:
+            self._last_written = self.entry(self.written - 1)
+        return self._last_written
 
     def floor(self, key: int) -> tuple[int, int] | None:
         """The last entry whose key is at most `key`."""
@@ -121,6 +129,8 @@ class IndexFile:
         return count
 
     def _read(self, index: int, count: int) -> bytes:
+        if not count:
+            return b""  # the file need not even exist yet
         size = self._entry.size
         data = self._file.get().read_at(index * size, count * size)
         if len(data) != count * size:
@@ -136,6 +146,7 @@ class IndexFile:
         self._pending.clear()
         self._file.get().truncate(count * size)
         self._written = count
+        self._last_written = None
 
     def pop_pending(self) -> tuple[int, int] | None:
         """Take back the newest entry, if it is still in memory."""
@@ -150,6 +161,7 @@ class IndexFile:
         """Start anew, whatever the file holds; the file is emptied by the next `write`."""
         self._pending.clear()
         self._written = 0
+        self._last_written = None
 
     def release(self) -> None:
         self._file.release()

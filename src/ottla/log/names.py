@@ -34,6 +34,10 @@ def segment_stem(base_offset: int) -> str:
     return f"{base_offset:020d}"
 
 
+def log_path(directory: str, base_offset: int) -> str:
+    return f"{directory}/{segment_stem(base_offset)}{LOG_SUFFIX}"
+
+
 def segment_base_offset(name: str) -> int | None:
     """The base offset in the name of a `.log` file; None for any other name."""
     found = _LOG_NAME.fullmatch(name)

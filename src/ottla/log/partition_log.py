@@ -147,8 +147,7 @@ class PartitionLog:
             recovery_point=start_offset,
             log_start_offset=start_offset,
         )
-        log._unsynced.note_folder(directory)
-        log._unsynced.note_folder(directory.rpartition("/")[0] or ".")
+        log._unsynced.note_new(directory)
         log.assign_topic_id(topic_id)
         return log
 
@@ -193,9 +192,11 @@ class PartitionLog:
             recovery_point=recovery_point,
             log_start_offset=log_start_offset,
         )
-        for segment in recovered.segments[:-1]:
-            if segment.next_offset > recovery_point:
-                log._unsynced.note_sealed(segment)
+        log._unsynced.note_found(
+            directory,
+            [segment for segment in recovered.segments[:-1] if segment.next_offset > recovery_point],
+            clean=clean,
+        )
         return log
 
     def assign_topic_id(self, topic_id: Uuid) -> None:
@@ -366,6 +367,8 @@ class PartitionLog:
             self._segments.active.seal()
         except DamagedIndexError:
             self._segments.active.reindex()
+        # No segment's name may survive a crash that its predecessor's did not.
+        self._unsynced.sync_folder(self.directory)
         segment.log.create()
 
     def _take_next(self, segment: Segment) -> None:

@@ -69,6 +69,10 @@ class Recovery:
             if next_base is not None and not self._continues(segment, next_base):
                 self._remove_from(next_base, bases[index + 1 :])
                 break
+        if self._segments and self._segments[-1].next_offset < self._log_start_offset:
+            # A crash took batches that had already been deleted: nothing readable is left.
+            self._segments.clear()
+            self._remove_from(self._log_start_offset, bases)
         if not self._segments:
             self._segments.append(self._first_segment())
         if stored is None:
@@ -132,7 +136,8 @@ class Recovery:
             extra={"directory": self._directory, "next_offset": next_base, "count": len(bases)},
         )
         for base_offset in reversed(bases):
-            remove_segment(self._disk, self._directory, base_offset)
+            if self._disk.exists(names.log_path(self._directory, base_offset)):
+                remove_segment(self._disk, self._directory, base_offset)
 
     def _first_segment(self) -> Segment:
         segment = Segment(
@@ -150,7 +155,7 @@ class Recovery:
                 self._disk.read_file(f"{self._directory}/{names.LEADER_EPOCHS}")
             )
         except ValueError as error:
-            log.warning("leader epochs are read from the log again: %s", error)
+            log.warning("leader epochs are read from the log again", extra={"reason": str(error)[:80]})
             return None
 
     def _learn_epochs(self, epochs: LeaderEpochs) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -302,8 +302,8 @@ class Segment:
         self.committed_size = end
         if indexed:
             self.size = indexed[1]
-            first = next(iter(walk(self.log.get(), 0, end)))
-            self.first_timestamp = first.header.max_timestamp
+            for first in islice(walk(self.log.get(), 0, end), 1):
+                self.first_timestamp = first.header.max_timestamp
         self.max_timestamp, self.max_timestamp_offset = largest
         for placed in self._walk_from(indexed):
             self._track(placed)

@@ -73,6 +73,7 @@ class EmbeddedQuorum:
         self._leadership: Leadership | None = None
         self._committed = 0
         self._size_at_snapshot = 0
+        self._reader = LogReader(self.directory, disk)
         self._writing = asyncio.Lock()
         self._changed = asyncio.Event()
         self._closed = False
@@ -214,11 +215,8 @@ class EmbeddedQuorum:
 
     async def read(self, start_offset: int, *, max_bytes: int = MIB) -> list[LogBatch]:
         """See `Quorum.read`."""
-        reader = LogReader(self.directory, self._disk)
-        try:
-            return reader.read(start_offset, end_offset=self._visible_end(), max_bytes=max_bytes)
-        finally:
-            reader.close()
+        end_offset = self._visible_end()
+        return self._reader.read(start_offset, end_offset=end_offset, max_bytes=max_bytes)
 
     def _visible_end(self) -> int:
         """Processes that do not lead see what is written, also in the moment before its sync.
@@ -333,6 +331,7 @@ class EmbeddedQuorum:
             self._resign()
         if self._session is not None:
             self._session.release()
+        self._reader.close()
         self._announce()
 
 

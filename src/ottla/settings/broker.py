@@ -158,21 +158,21 @@ SOCKET_REQUEST_MAX_BYTES = SETTINGS.declare(
 SOCKET_SEND_BUFFER_BYTES = SETTINGS.declare(
     _INT,
     "socket.send.buffer.bytes",
-    100 * 1024,
-    "Send buffer of each connection; -1 leaves it to the operating system.",
+    -1,
+    "Send buffer of each connection; -1 leaves it to the operating system, which adapts it.",
     check=at_least(-1),
 )
 SOCKET_RECEIVE_BUFFER_BYTES = SETTINGS.declare(
     _INT,
     "socket.receive.buffer.bytes",
-    100 * 1024,
-    "Receive buffer of each connection; -1 leaves it to the operating system.",
+    -1,
+    "Receive buffer of each connection; -1 leaves it to the operating system, which adapts it.",
     check=at_least(-1),
 )
 SOCKET_LISTEN_BACKLOG_SIZE = SETTINGS.declare(
     _INT,
     "socket.listen.backlog.size",
-    50,
+    1024,
     "Connections that the operating system holds until they are accepted.",
     check=at_least(1),
 )

@@ -11,9 +11,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
+from typing import Final
 
 from ottla.base.limits import KIB
 from ottla.base.world import Buffer, Rng
+
+_ENDLESS_BYTES: Final = 1 << 50
 
 
 class _Inode:
@@ -64,7 +67,7 @@ class MemoryFile:
                 self._inode.content += data[: len(data) // 2]
                 self.size = len(self._inode.content)
             raise failure
-        if len(data) > self._disk.free_bytes(self.path):
+        if self._disk.capacity_bytes and len(data) > self._disk.free_bytes(self.path):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
         self._inode.content += data
         self.size += len(data)
@@ -103,11 +106,11 @@ class MemoryFile:
 class MemoryDisk:
     """Files and folders in memory.
 
-    `capacity_bytes` is the size of the disk; appends above it fail with ENOSPC. `operations`
-    counts all calls that `fail_at` can hit.
+    `capacity_bytes` is the size of the disk, 0 for one without bounds; appends above it fail with
+    ENOSPC. `operations` counts all calls that `fail_at` can hit.
     """
 
-    def __init__(self, *, capacity_bytes: int = 1 << 40) -> None:
+    def __init__(self, *, capacity_bytes: int = 0) -> None:
         self.capacity_bytes = capacity_bytes
         self.failed_append_leaves_bytes = False
         self.operations = 0
@@ -225,7 +228,8 @@ class MemoryDisk:
 
     def free_bytes(self, path: str) -> int:
         inodes = {id(inode): inode for names in self._folders.values() for inode in names.values()}
-        return self.capacity_bytes - sum(len(inode.content) for inode in inodes.values())
+        used = sum(len(inode.content) for inode in inodes.values())
+        return (self.capacity_bytes or _ENDLESS_BYTES) - used
 
     # --- inside ---
 

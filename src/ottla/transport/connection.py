@@ -72,6 +72,7 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_buffer",
         "_filled",
+        "_frame_bytes_proven",
         "_finishing",
         "_held",
         "_listener",
@@ -96,6 +97,8 @@ class Connection(asyncio.BufferedProtocol):
         self._remainder: bytes = b""
         self._buffer: bytearray | None = None
         self._filled = 0
+        # The largest frame that this peer has sent whole: it gets that much memory at once again.
+        self._frame_bytes_proven = 0
         # Held: later frames wait until every answer that is owed has left.
         self._held = False
         self._finishing = False
@@ -262,7 +265,7 @@ class Connection(asyncio.BufferedProtocol):
     # A frame too large for the scratch: buffers of its own, growing with what arrives. -----------
 
     def _start_large_frame(self, received: memoryview, frame_bytes: int) -> None:
-        lent = self._lend(min(frame_bytes, 4 * len(received)))
+        lent = self._lend(min(frame_bytes, max(4 * len(received), self._frame_bytes_proven)))
         if lent is None:
             self._remainder = bytes(received)
             return
@@ -280,7 +283,7 @@ class Connection(asyncio.BufferedProtocol):
             self._grow_large_frame(buffer, frame_bytes)
 
     def _grow_large_frame(self, buffer: bytearray, frame_bytes: int) -> None:
-        larger = self._lend(min(frame_bytes, 4 * self._filled))
+        larger = self._lend(min(frame_bytes, max(4 * self._filled, self._frame_bytes_proven)))
         if larger is None:
             return
         larger[: self._filled] = memoryview(buffer)[: self._filled]
@@ -289,6 +292,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _finish_large_frame(self, buffer: bytearray) -> None:
         filled = self._filled
+        self._frame_bytes_proven = max(self._frame_bytes_proven, filled)
         self._buffer = None
         self._filled = 0
         # The handler keeps none of it: the pool hands the buffer to somebody else's next frame.

@@ -97,8 +97,8 @@ ILLEGAL = "contains one or more characters other than ASCII alphanumerics, '.', 
             "x" * 250,
             17,
             (
-                f"Topic name is invalid: the length of '{'x' * 250}' is longer than the max allowed "
-                "length 249"
+                f"Topic name is invalid: the length of '{'x' * 250}' is longer than the max "
+                "allowed length 249"
             ),
         ),
         (
@@ -145,8 +145,8 @@ def test_the_longest_name_and_internal_names_are_fine() -> None:
             38,
             (
                 "Unable to replicate the partition 2 time(s): The target replication factor of 2 "
-                "cannot be reached because only 1 broker(s) are registered or some brokers have all "
-                "their log directories cordoned."
+                "cannot be reached because only 1 broker(s) are registered or some brokers have "
+                "all their log directories cordoned."
             ),
         ),
         (10001, 1, 44, "Excessively large number of partitions per request."),
@@ -196,16 +196,16 @@ def test_a_cluster_without_active_brokers_makes_no_topics() -> None:
             [(0, [1]), (1, [1, 2])],
             39,
             (
-                "The manual partition assignment includes a partition with 2 replica(s), but this is "
-                "not consistent with previous partitions, which have 1 replica(s)."
+                "The manual partition assignment includes a partition with 2 replica(s), but this "
+                "is not consistent with previous partitions, which have 1 replica(s)."
             ),
         ),
         (
             [(0, [3])],
             39,
             (
-                "All brokers specified in the manual partition assignment for partition 0 are fenced "
-                "or in controlled shutdown."
+                "All brokers specified in the manual partition assignment for partition 0 are "
+                "fenced or in controlled shutdown."
             ),
         ),
     ],
@@ -258,8 +258,8 @@ def test_an_assignment_is_followed_and_fenced_replicas_are_not_in_sync() -> None
         (
             [("cleanup.policy", "bad")],
             (
-                "Invalid value bad for configuration cleanup.policy: String must be one of: compact, "
-                "delete"
+                "Invalid value bad for configuration cleanup.policy: String must be one of: "
+                "compact, delete"
             ),
         ),
         (
@@ -276,15 +276,15 @@ def test_an_assignment_is_followed_and_fenced_replicas_are_not_in_sync() -> None
         (
             [("min.cleanable.dirty.ratio", "2")],
             (
-                "Invalid value 2.0 for configuration min.cleanable.dirty.ratio: Value must be no more "
-                "than 1"
+                "Invalid value 2.0 for configuration min.cleanable.dirty.ratio: Value must be no "
+                "more than 1"
             ),
         ),
         (
             [("preallocate", "yes")],
             (
-                "Invalid value yes for configuration preallocate: Expected value to be either true or "
-                "false"
+                "Invalid value yes for configuration preallocate: Expected value to be either true "
+                "or false"
             ),
         ),
         (
@@ -298,8 +298,9 @@ def test_an_assignment_is_followed_and_fenced_replicas_are_not_in_sync() -> None
             [("leader.replication.throttled.replicas", "none")],
             (
                 "Invalid value [none] for configuration leader.replication.throttled.replicas: "
-                "leader.replication.throttled.replicas must be the literal '*' or a list of replicas "
-                "in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],..."
+                "leader.replication.throttled.replicas must be the literal '*' or a list of "
+                "replicas in the following format: "
+                "[partitionId]:[brokerId],[partitionId]:[brokerId],..."
             ),
         ),
         (
@@ -309,8 +310,8 @@ def test_an_assignment_is_followed_and_fenced_replicas_are_not_in_sync() -> None
         (
             [("remote.storage.enable", "true")],
             (
-                "Tiered Storage functionality is disabled in the broker. Topic cannot be configured "
-                "with remote log storage."
+                "Tiered Storage functionality is disabled in the broker. Topic cannot be "
+                "configured with remote log storage."
             ),
         ),
     ],

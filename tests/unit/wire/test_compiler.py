@@ -194,8 +194,7 @@ def test_the_generated_source_can_be_read() -> None:
     source = codec(ProduceRequest, 9).decode_source
     assert "acks, timeout_ms, n = unpack_hiB(buffer, p)" in source
     assert "PartitionProduceData(index=index, records=records)" in source
-    assert "for partition in partition_responses:" not in source
-    assert "for topic_data_2 in" not in source
+    assert "    topic_data.append(TopicProduceData(" in source
 
 
 def test_a_traceback_shows_generated_lines() -> None:

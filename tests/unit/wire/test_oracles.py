@@ -11,7 +11,6 @@ import enum
 import io
 import re
 import uuid
-import warnings
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
@@ -28,6 +27,7 @@ from ottla.wire.messages.metadata import OPERATIONS_NOT_ASKED
 from ottla.wire.messages.produce import ProduceResponse
 from ottla.wire.payloads import control
 from ottla.wire.schema import Payload, Structure, Versioned, fields_of
+from tests.unit.wire import kafka_python
 from tests.unit.wire.strategies import (
     CONTROL_PAYLOADS,
     any_message,
@@ -35,13 +35,6 @@ from tests.unit.wire.strategies import (
     examples,
     version_name,
 )
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # it reads its definitions in an old way
-    KAFKA_PYTHON = [
-        import_module(f"kafka.protocol.{name}")
-        for name in ("admin", "consumer", "metadata", "producer")
-    ]
 
 Class = type[Versioned]
 
@@ -92,11 +85,6 @@ def kio_schema(cls: Class, version: int) -> Any:
     if cls in messages.requests.values():
         return load_request_schema(cls.API_KEY, version)
     return load_response_schema(cls.API_KEY, version)
-
-
-def kafka_python_schema(cls: Class) -> Any:
-    name = cls.__name__
-    return next(getattr(package, name) for package in KAFKA_PYTHON if hasattr(package, name))
 
 
 def plain(value: Any) -> Any:
@@ -185,7 +173,7 @@ def test_kio_reads_and_writes_the_same(cls: Class, version: int) -> None:
     ids=version_name,
 )
 def test_kafka_python_reads_and_writes_the_same(cls: Class, version: int) -> None:
-    schema = kafka_python_schema(cls)
+    schema = kafka_python.class_of(cls)
 
     @examples(4)
     @given(any_message(cls, version).filter(kafka_python_can_take))
@@ -208,7 +196,7 @@ def test_what_kio_lacks_is_still_missing(cls: Class, version: int) -> None:
 
 @pytest.mark.parametrize(("cls", "version"), sorted(KAFKA_PYTHON_LACKS, key=str), ids=version_name)
 def test_what_kafka_python_lacks_is_still_missing(cls: Class, version: int) -> None:
-    assert version > kafka_python_schema(cls).max_version
+    assert version > kafka_python.class_of(cls).max_version
 
 
 def test_api_versions_5_adds_the_cluster_and_node_that_the_client_means() -> None:

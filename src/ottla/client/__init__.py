@@ -1,0 +1,1 @@
+"""Kafka clients: what the platform's own parts and the command line use to reach any broker."""
