@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -27,7 +27,7 @@ class BrokerProcess:
         self.ready: dict[str, Any] = {}
         self.start_seconds = 0.0
 
-    def __enter__(self) -> BrokerProcess:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

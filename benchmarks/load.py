@@ -32,7 +32,7 @@ def loadgen() -> Path:
     return program
 
 
-def run_loadgen(*arguments: str | int | float | Path) -> dict[str, Any]:
+def run_loadgen(*arguments: str | float | Path) -> dict[str, Any]:
     """One run; the line that it prints."""
     done = subprocess.run(
         [loadgen(), *map(str, arguments)], check=True, stdout=subprocess.PIPE, timeout=120

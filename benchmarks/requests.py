@@ -73,9 +73,7 @@ def ask(host: str, port: int, request: Message, version: int) -> Message:
         connection.sendall(frame)
         (size,) = struct.unpack(">i", receive(connection, 4))
         answer = memoryview(receive(connection, size))
-    _, body = decode_response_header(
-        answer, 0, size, api_key=request.API_KEY, version=version
-    )
+    _, body = decode_response_header(answer, 0, size, api_key=request.API_KEY, version=version)
     response, _ = codec(responses[request.API_KEY], version).decode(answer, body, size)
     return response
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ottla.log.errors import StorageError
+from ottla.metadata.image import MetadataImage
 from ottla.quorum.contract import ElectionHeldError, Quorum, Snapshot
 from ottla.quorum.embedded import EmbeddedQuorum
 from ottla.transport.clock import SystemClock
@@ -204,4 +205,21 @@ async def test_after_a_failed_sync_nothing_more_is_written(tmp_path: Path) -> No
     for end in (2, 3):
         with pytest.raises(Exception, match=r"sync|ends at"):
             await quorum.append([topic(3)], epoch=leadership.epoch, expected_end=end)
+    await quorum.close()
+
+
+@on_loop
+async def test_a_log_that_kafka_wrote_is_read_and_continued(tmp_path: Path) -> None:
+    folder = tmp_path / "__cluster_metadata-0"
+    folder.mkdir()
+    golden = Path(__file__).parents[1] / "golden" / "metadata" / f"{0:020d}.log"
+    (folder / golden.name).write_bytes(golden.read_bytes())
+    quorum = open_quorum(tmp_path)
+    image = MetadataImage(cluster_id="GoldenClusterIdAAAAAAAA")
+    for batch in await everything(quorum):
+        image, _ = image.apply(batch.records, next_offset=batch.next_offset, epoch=batch.epoch)
+    assert len(image.topics_by_name) == 12
+    assert image.next_offset == await quorum.end_offset() == 163
+    assert await quorum.elect(1) == (1, 2)
+    assert await quorum.append([topic(1)], epoch=2, expected_end=164) == 165
     await quorum.close()

@@ -11,6 +11,10 @@ READ_SCRATCH_BYTES = 256 * KIB
 READ_BUDGET_BYTES = 128 * MIB
 """All partly received frames together; at least one frame of `socket.request.max.bytes`."""
 
+READ_BUDGET_SHARE_OF_STRANGERS = 0.75
+"""The part for peers that have not yet sent a frame of that size whole: stalling peers among them
+leave the rest to the others."""
+
 RESPONSES_QUEUED_PER_CONNECTION_MAX = 512
 """Pipelined requests that wait for their answer on one connection; then its socket is not read."""
 

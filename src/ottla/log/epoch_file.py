@@ -15,7 +15,7 @@ from ottla.log.leader_epochs import LeaderEpochs
 class EpochFile:
     """Changes stay in memory until `write`. `last` is cheap: the hot path compares with it."""
 
-    __slots__ = ("_directory", "_disk", "_unsynced", "dirty", "history", "last")
+    __slots__ = ("_begun", "_directory", "_disk", "_unsynced", "dirty", "history", "last")
 
     def __init__(
         self, directory: str, history: LeaderEpochs, disk: Disk, unsynced: Unsynced, *, dirty: bool
@@ -26,11 +26,24 @@ class EpochFile:
         self.history = history
         self.dirty = dirty
         self.last: int = history.last_epoch
+        self._begun = (-1, -1)
 
     def begin(self, epoch: int, first_offset: int) -> None:
         """A leader's epoch begins; one older than the last would be a fenced leader's."""
         assert epoch >= self.last, f"epoch {epoch} is fenced by {self.last}"
         self._changed(self.history.assign(epoch, first_offset))
+
+    def begin_empty(self, epoch: int, log_end_offset: int) -> None:
+        """A leader's epoch begins before it has a batch."""
+        self.begin(epoch, log_end_offset)
+        self._begun = (epoch, log_end_offset)
+
+    def drop_staged(self, log_end_offset: int) -> None:
+        """Forget the epochs of batches that were not written; not one that began without any."""
+        self.truncate_end(log_end_offset)
+        epoch, first_offset = self._begun
+        if first_offset >= log_end_offset and epoch > self.last:
+            self.begin(epoch, first_offset)
 
     def truncate_end(self, end_offset: int) -> None:
         """Drop epochs that begin at `end_offset` or later."""

@@ -194,7 +194,11 @@ class PartitionLog:
         )
         log._unsynced.note_found(
             directory,
-            [segment for segment in recovered.segments[:-1] if segment.next_offset > recovery_point],
+            [
+                segment
+                for segment in recovered.segments[:-1]
+                if segment.next_offset > recovery_point
+            ],
             clean=clean,
         )
         return log
@@ -392,7 +396,7 @@ class PartitionLog:
         self._tail.forget_staged()
         self._staged_segments.clear()
         self._next_offset = self._tail.next_offset
-        self._epochs.truncate_end(self.log_end_offset + 1)
+        self._epochs.drop_staged(self.log_end_offset)
 
     def append(self, *batches: Buffer, leader_epoch: int, now_ms: int) -> Offset:
         """Stage and commit copies of these batches; returns the base offset of the first."""
@@ -456,7 +460,7 @@ class PartitionLog:
     def begin_epoch(self, leader_epoch: int) -> None:
         """A leader starts here: its epoch begins at the log end, before it has written anything."""
         if leader_epoch != self._epochs.last:
-            self._epochs.begin(leader_epoch, self._next_offset)
+            self._epochs.begin_empty(leader_epoch, self._next_offset)
             self._checked("write the epochs of", self._epochs.write)
 
     def epoch_end_offset(self, epoch: int) -> tuple[LeaderEpoch, Offset]:

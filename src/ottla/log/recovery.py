@@ -155,7 +155,9 @@ class Recovery:
                 self._disk.read_file(f"{self._directory}/{names.LEADER_EPOCHS}")
             )
         except ValueError as error:
-            log.warning("leader epochs are read from the log again", extra={"reason": str(error)[:80]})
+            log.warning(
+                "leader epochs are read from the log again", extra={"reason": str(error)[:80]}
+            )
             return None
 
     def _learn_epochs(self, epochs: LeaderEpochs) -> None:

@@ -164,14 +164,18 @@ class Segment:
     def write(self) -> None:
         """Append what was tracked since the last time. On OSError nothing of it is committed."""
         file = self.log.get()
-        if file.size != self.committed_size:  # left by an append that failed and was not undone
-            file.truncate(self.committed_size)
+        if file.size != self.committed_size:
+            self._cut_leftovers(file)
         file.append(self.buffers)
         self.buffers.clear()
         self.committed_size = self.size
         self._committed_max = (self.max_timestamp, self.max_timestamp_offset)
         if len(self._hot_nexts) > limits.HOT_INDEX_BATCHES_MAX + _HOT_SLACK:
             self.trim_hot(limits.HOT_INDEX_BATCHES_MAX)
+
+    def _cut_leftovers(self, file: File) -> None:
+        """What an append that failed has left behind, and could not undo itself."""
+        file.truncate(self.committed_size)
 
     def forget_staged(self) -> None:
         """Drop the batches that were tracked and not written; never touches the disk."""
@@ -254,9 +258,18 @@ class Segment:
     def largest_timestamp(self) -> tuple[int, int]:
         """(timestamp, last offset of its batch); (-1, -1) where there is none."""
         if self.max_timestamp < 0 and self.committed_size:
-            largest = self._with_indexes(self.times.largest)
-            self.max_timestamp, self.max_timestamp_offset = largest or (-1, -1)
+            largest = self._with_indexes(self._largest_indexed)
+            self.max_timestamp, self.max_timestamp_offset = largest
         return self.max_timestamp, self.max_timestamp_offset
+
+    def _largest_indexed(self) -> tuple[int, int]:
+        largest = self.times.largest()
+        if largest is None:
+            return -1, -1
+        timestamp, offset = largest
+        if timestamp < 0 or not self.base_offset <= offset < self.next_offset:
+            raise DamagedIndexError(f"{self.times.path} points out of its log: {largest}")
+        return timestamp, offset
 
     def check_indexes(self) -> None:
         """Make sure that both indexes are there and look like indexes."""
@@ -307,8 +320,7 @@ class Segment:
         self.max_timestamp, self.max_timestamp_offset = largest
         for placed in self._walk_from(indexed):
             self._track(placed)
-        if self.max_timestamp_offset >= self.next_offset:
-            raise DamagedIndexError(f"{self.times.path} points behind its log")
+        self._largest_indexed()
         self._committed_max = (self.max_timestamp, self.max_timestamp_offset)
 
     def rebuild(self) -> list[Placed]:
@@ -328,6 +340,7 @@ class Segment:
                 beginnings.append(placed)
         if file.size != self.size:
             file.truncate(self.size)
+            file.sync()  # or the next crash brings it back, behind a recovery point
         self.committed_size = self.size
         self._committed_max = (self.max_timestamp, self.max_timestamp_offset)
         return beginnings
@@ -379,6 +392,9 @@ class Segment:
 
     def seal(self) -> None:
         """Write the indexes; the time index ends with the largest timestamp."""
+        file = self.log.get()
+        if file.size != self.committed_size:
+            self._cut_leftovers(file)
         if self.max_timestamp >= 0:
             self.times.add_if_later(self.max_timestamp, self.max_timestamp_offset)
         self.write_indexes()

@@ -72,8 +72,8 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         "_buffer",
         "_filled",
-        "_frame_bytes_proven",
         "_finishing",
+        "_frame_bytes_proven",
         "_held",
         "_listener",
         "_outbox",
@@ -190,11 +190,13 @@ class Connection(asyncio.BufferedProtocol):
             return memoryview(self._buffer)[self._filled :]
         scratch = self._listener.scratch
         remainder = self._remainder
-        if not remainder:
-            return scratch
         kept = len(remainder)
-        scratch[:kept] = remainder
-        return scratch[kept:]
+        if kept:
+            scratch[:kept] = remainder
+        if self._listener.budget.waiting:
+            # Whoever finds no memory for its frame keeps what it has read: let that be little.
+            return scratch[kept : kept + SMALL_FRAME_BYTES]
+        return scratch[kept:] if kept else scratch
 
     def buffer_updated(self, nbytes: int) -> None:
         self.last_progress_ms = self._listener.clock.monotonic_ms()
@@ -305,7 +307,8 @@ class Connection(asyncio.BufferedProtocol):
             self._listener.budget.give_back(self, buffer)
 
     def _lend(self, size: int) -> bytearray | None:
-        lent = self._listener.budget.lend(self, size)
+        proven = size <= self._frame_bytes_proven
+        lent = self._listener.budget.lend(self, size, proven=proven)
         if lent is None:
             self._pause_reading()
             self._listener.memory_is_short()
@@ -315,6 +318,8 @@ class Connection(asyncio.BufferedProtocol):
         """See `read_budget.Holder`."""
         if self.closed:
             return
+        # It was not read while it waited: it cannot have stalled.
+        self.last_progress_ms = self._listener.clock.monotonic_ms()
         if self._buffer is not None:
             self._large_frame_grew()
         else:

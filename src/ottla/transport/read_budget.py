@@ -11,7 +11,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from ottla.base.limits import READ_BUFFERS_POOLED_PER_SIZE_MAX, READ_STALL_GRACE_MS
+from ottla.base.limits import (
+    READ_BUDGET_SHARE_OF_STRANGERS,
+    READ_BUFFERS_POOLED_PER_SIZE_MAX,
+    READ_STALL_GRACE_MS,
+)
 
 SMALLEST_BUFFER_BYTES = 64 * 1024
 
@@ -35,23 +39,33 @@ class ReadBudget:
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
+        self._strangers_limit_bytes = int(limit_bytes * READ_BUDGET_SHARE_OF_STRANGERS)
         self.lent_bytes = 0
         self._holders: dict[Holder, int] = {}
         self._waiting: deque[Holder] = deque()
         self._pools: dict[int, list[bytearray]] = {}
+        self._waking = False
 
     @property
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def lend(self, holder: Holder, size: int) -> bytearray | None:
-        """A buffer of at least `size` bytes, or None: then `budget_available` is called later."""
+    def lend(self, holder: Holder, size: int, *, proven: bool) -> bytearray | None:
+        """A buffer of at least `size` bytes, or None: then `budget_available` is called later.
+
+        A `proven` holder has sent a frame of that size whole before. It waits ahead of strangers,
+        who may have come only to stall, and a part of the budget is for the proven alone.
+        """
         size_class = buffer_size(size)
         held = self._holders.get(holder, 0)
         others = self.lent_bytes - held
+        limit_bytes = self.limit_bytes if proven else self._strangers_limit_bytes
         # A holder alone is always served, so that a frame larger than the budget is not stuck.
-        if others and self.lent_bytes + size_class > self.limit_bytes:
-            self._waiting.append(holder)
+        if others and self.lent_bytes + size_class > limit_bytes:
+            if proven:
+                self._waiting.appendleft(holder)
+            else:
+                self._waiting.append(holder)
             return None
         self.lent_bytes += size_class
         self._holders[holder] = held + size_class
@@ -70,7 +84,7 @@ class ReadBudget:
         pool = self._pools.setdefault(size_class, [])
         if len(pool) < READ_BUFFERS_POOLED_PER_SIZE_MAX:
             pool.append(buffer)
-        self._wake_one()
+        self._wake_waiting()
 
     def is_waiting(self, holder: Holder) -> bool:
         return holder in self._waiting
@@ -102,9 +116,19 @@ class ReadBudget:
         late = [h for h in reading if now_ms - h.last_progress_ms >= READ_STALL_GRACE_MS]
         return sorted(late, key=_last_progress_ms)
 
-    def _wake_one(self) -> None:
-        if self._waiting:
-            self._waiting.popleft().budget_available()
+    def _wake_waiting(self) -> None:
+        """Let those who wait ask again, in order, as long as one gets what it asks for."""
+        if self._waking:
+            return  # what a woken holder gives back is handed on by the loop that woke it
+        self._waking = True
+        try:
+            while self._waiting:
+                holder = self._waiting.popleft()
+                holder.budget_available()
+                if holder in self._waiting:
+                    break
+        finally:
+            self._waking = False
 
 
 def _last_progress_ms(holder: Holder) -> int:

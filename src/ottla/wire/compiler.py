@@ -44,9 +44,9 @@ class Codec(Generic[V]):
     def decode(self) -> Callable[[memoryview, int, int], tuple[V, int]]:
         """`decode(buffer, position, end)` gives the message and the position after it.
 
-        Records are views into `buffer`. What follows the message up to `end` is the caller's
-        matter. Raises ProtocolError(INVALID_REQUEST) for bytes that are no such message, whatever
-        they are; allocates in proportion to `end - position` at most.
+        `end` is not beyond the buffer. Records are views into it. What follows the message up to
+        `end` is the caller's matter. Raises ProtocolError(INVALID_REQUEST) for bytes that are no
+        such message, whatever they are; allocates in proportion to `end - position` at most.
         """
         function: Callable[[memoryview, int, int], tuple[V, int]]
         function = _function(self._decoder, "decode", self._what)

@@ -46,6 +46,7 @@ class Run:
         self.disk.failed_append_leaves_bytes = self.random.random() < 0.3
         self.log = new_log(self.disk, CONFIG)
         self.batches: list[Batch] = []
+        self.half_written: list[Batch] = []
         self.synced_end = 0
         self.log_start = 0
         self.log_end = 0
@@ -62,9 +63,13 @@ class Run:
         try:
             self.log.commit()
         except StorageError:
-            staged = [batch for batch in staged if batch[0].next_offset <= self.log.log_end_offset]
+            written = [batch for batch in staged if batch[0].next_offset <= self.log.log_end_offset]
+            self.half_written = staged[len(written) :]
+            staged = written
             end = staged[-1][0].next_offset if staged else self.log_end
             assert self.log.log_end_offset == end
+        else:
+            self.half_written = []
         self.batches += staged
         self.log_end = self.batches[-1][0].next_offset if staged else self.log_end
 
@@ -87,6 +92,7 @@ class Run:
 
     def roll(self) -> None:
         self.log.roll(self.now_ms)
+        self.half_written = []
 
     def tick(self) -> None:
         self.log.roll_if_due(self.now_ms)
@@ -113,6 +119,7 @@ class Run:
         low = max(self.log_start - 5, 0) if self.random.random() < 0.2 else self.log_end - 30
         target = self.random.randint(max(low, 0), self.log_end)
         self.log.truncate_to(target)
+        self.half_written = []
         self.batches = [batch for batch in self.batches if batch[0].next_offset <= target]
         if target < self.log_end:
             self.log_end = self.log.log_end_offset
@@ -127,6 +134,7 @@ class Run:
 
     def close(self) -> None:
         self.log.close()
+        self.half_written = []
         self.synced_end = self.log_end
         if self.random.random() < 0.3:
             self.damage_an_index()
@@ -135,15 +143,21 @@ class Run:
     def kill(self) -> None:
         """The process goes, the machine stays: all that was written is still there."""
         self.log = self.opened(clean=False)
+        self.find_half_written()
+
+    def find_half_written(self) -> None:
+        """A batch that was refused may turn up whole after a restart: never another one."""
+        while self.half_written and self.half_written[0][0].next_offset <= self.log.log_end_offset:
+            self.batches.append(self.half_written.pop(0))
+            self.log_end = self.batches[-1][0].next_offset
+        self.half_written = []
 
     def crash(self) -> None:
         self.disk.crash(self.rng)
         self.log = self.opened(clean=False)
-        survivors = all_batches(self.log)
+        self.find_half_written()
         self.log_end = self.log.log_end_offset
         assert self.log_end >= self.synced_end, "synced batches are lost"
-        if self.log_end < self.log_start or not survivors:
-            self.batches = self.batches[: 0 if self.log_end <= self.log_start else None]
         self.batches = [batch for batch in self.batches if batch[0].next_offset <= self.log_end]
         self.synced_end = min(self.synced_end, self.log_end)
 
@@ -155,7 +169,9 @@ class Run:
         if kind == "missing":
             self.disk.unlink(path)
         elif kind == "cut":
-            file.truncate(self.random.randint(0, file.size))
+            # A time index that ends a whole entry early looks like any other.
+            size = self.random.randint(0, file.size)
+            file.truncate(size + (path.endswith(names.TIME_INDEX_SUFFIX) and size % 12 == 0))
         elif kind == "garbage":
             size = file.size
             file.truncate(0)

@@ -15,9 +15,6 @@ KAFKA_DEFAULTS = {
     "delete.topic.enable": True,
     "message.max.bytes": 1048588,
     "socket.request.max.bytes": 104857600,
-    "socket.send.buffer.bytes": 102400,
-    "socket.receive.buffer.bytes": 102400,
-    "socket.listen.backlog.size": 50,
     "max.connections": 2147483647,
     "max.connections.per.ip": 2147483647,
     "connections.max.idle.ms": 600000,
@@ -51,10 +48,22 @@ KAFKA_DEFAULTS = {
     "listeners": ("PLAINTEXT://:9092",),
 }
 
+# Kafka's 100 KiB keep the system from adapting its buffers, and its 50 waiting connections are few.
+OWN_DEFAULTS = {
+    "socket.send.buffer.bytes": -1,
+    "socket.receive.buffer.bytes": -1,
+    "socket.listen.backlog.size": 1024,
+}
+
 
 @pytest.mark.parametrize("name", KAFKA_DEFAULTS)
 def test_defaults_are_kafkas(name: str) -> None:
     assert broker.SETTINGS[name].default == KAFKA_DEFAULTS[name]
+
+
+@pytest.mark.parametrize("name", OWN_DEFAULTS)
+def test_where_kafkas_default_is_poor_it_is_our_own(name: str) -> None:
+    assert broker.SETTINGS[name].default == OWN_DEFAULTS[name]
 
 
 def test_every_synonym_of_a_topic_setting_is_a_broker_setting_with_documentation() -> None:

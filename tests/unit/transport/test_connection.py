@@ -240,7 +240,7 @@ def test_memory_follows_what_arrived_and_not_what_was_claimed(
 
 
 def test_a_connection_without_budget_is_not_read_and_goes_on_when_there_is_some() -> None:
-    listener = FakeListener(budget_bytes=128 * 1024)
+    listener = FakeListener(budget_bytes=200 * 1024)
     holder, waiter = Client(listener), Client(listener)
     large = frame(b"h" * 120_000)
     holder.send(large[:60_000])

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from ottla.base.limits import READ_STALL_GRACE_MS
+import math
+
+from ottla.base.limits import READ_BUDGET_SHARE_OF_STRANGERS, READ_STALL_GRACE_MS
 from ottla.transport.read_budget import SMALLEST_BUFFER_BYTES, ReadBudget, buffer_size
 
 KIB64 = SMALLEST_BUFFER_BYTES
+
+
+def budget_of(buffers: int) -> ReadBudget:
+    """A budget of which strangers may take so many of the smallest buffers."""
+    return ReadBudget(math.ceil(buffers * KIB64 / READ_BUDGET_SHARE_OF_STRANGERS))
 
 
 class Peer:
@@ -16,10 +23,11 @@ class Peer:
         self.last_progress_ms = 0
         self.buffers: list[bytearray] = []
         self.told = 0
+        self.asks_again = 0
         self.evicted = False
 
-    def take(self, size: int) -> bool:
-        lent = self.budget.lend(self, size)
+    def take(self, size: int, *, proven: bool = False) -> bool:
+        lent = self.budget.lend(self, size, proven=proven)
         if lent is not None:
             self.buffers.append(lent)
         return lent is not None
@@ -30,6 +38,8 @@ class Peer:
 
     def budget_available(self) -> None:
         self.told += 1
+        if self.asks_again:
+            self.take(self.asks_again)
 
     def evict(self) -> None:
         self.evicted = True
@@ -46,7 +56,7 @@ def test_buffers_are_powers_of_two_from_64_kib() -> None:
 
 
 def test_what_exceeds_the_budget_waits_and_is_told_when_room_comes() -> None:
-    budget = ReadBudget(2 * KIB64)
+    budget = budget_of(2)
     first, second, third = Peer(budget), Peer(budget), Peer(budget)
     assert first.take(KIB64)
     assert second.take(KIB64)
@@ -59,7 +69,7 @@ def test_what_exceeds_the_budget_waits_and_is_told_when_room_comes() -> None:
 
 
 def test_a_frame_larger_than_the_whole_budget_is_served_when_it_is_alone() -> None:
-    budget = ReadBudget(KIB64)
+    budget = budget_of(1)
     large, other = Peer(budget), Peer(budget)
     assert large.take(KIB64)
     assert large.take(16 * KIB64), "it grows while nobody else holds anything"
@@ -67,7 +77,7 @@ def test_a_frame_larger_than_the_whole_budget_is_served_when_it_is_alone() -> No
 
 
 def test_given_back_buffers_are_used_again() -> None:
-    budget = ReadBudget(4 * KIB64)
+    budget = budget_of(4)
     peer = Peer(budget)
     peer.take(KIB64)
     buffer = peer.buffers[0]
@@ -77,7 +87,7 @@ def test_given_back_buffers_are_used_again() -> None:
 
 
 def test_nobody_is_evicted_while_nobody_waits() -> None:
-    budget = ReadBudget(KIB64)
+    budget = budget_of(1)
     peer = Peer(budget)
     peer.take(KIB64)
     assert budget.evict_stalled(now_ms=10 * READ_STALL_GRACE_MS) == 0
@@ -85,7 +95,7 @@ def test_nobody_is_evicted_while_nobody_waits() -> None:
 
 
 def test_the_longest_stalled_is_evicted_first_and_only_as_many_as_needed() -> None:
-    budget = ReadBudget(2 * KIB64)
+    budget = budget_of(2)
     stuck, slow, waiting = Peer(budget), Peer(budget), Peer(budget)
     slow.last_progress_ms = 100
     stuck.take(KIB64)
@@ -97,7 +107,7 @@ def test_the_longest_stalled_is_evicted_first_and_only_as_many_as_needed() -> No
 
 
 def test_when_all_wait_for_each_other_the_oldest_makes_room() -> None:
-    budget = ReadBudget(2 * KIB64)
+    budget = budget_of(2)
     older, newer = Peer(budget), Peer(budget)
     newer.last_progress_ms = 5
     older.take(KIB64)
@@ -109,8 +119,31 @@ def test_when_all_wait_for_each_other_the_oldest_makes_room() -> None:
     assert not newer.evicted
 
 
+def test_who_has_sent_such_a_frame_before_waits_ahead_of_strangers() -> None:
+    budget = budget_of(1)
+    holder, stranger, known = Peer(budget), Peer(budget), Peer(budget)
+    holder.take(KIB64)
+    stranger.take(KIB64)
+    known.take(KIB64, proven=True)
+    known.asks_again = KIB64
+    holder.finish()
+    assert known.buffers
+    assert not stranger.buffers
+
+
+def test_room_for_several_wakes_several() -> None:
+    budget = budget_of(4)
+    holder, waiting = Peer(budget), [Peer(budget) for _ in range(3)]
+    holder.take(4 * KIB64)
+    for peer in waiting:
+        peer.take(KIB64)
+        peer.asks_again = KIB64
+    holder.finish()
+    assert [len(peer.buffers) for peer in waiting] == [1, 1, 1]
+
+
 def test_a_holder_that_is_gone_is_not_told() -> None:
-    budget = ReadBudget(KIB64)
+    budget = budget_of(1)
     holder, gone = Peer(budget), Peer(budget)
     holder.take(1)
     gone.take(1)
@@ -118,3 +151,13 @@ def test_a_holder_that_is_gone_is_not_told() -> None:
     holder.finish()
     assert gone.told == 0
     assert budget.lent_bytes == 0
+
+
+def test_strangers_leave_a_part_to_those_who_have_proven_themselves() -> None:
+    budget = budget_of(3)
+    stranger, known = Peer(budget), Peer(budget)
+    for _ in range(3):
+        assert stranger.take(KIB64)
+    assert not stranger.take(KIB64)
+    assert known.take(KIB64, proven=True)
+    assert not known.take(KIB64, proven=True), "but no more than the whole budget"

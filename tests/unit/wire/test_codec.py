@@ -36,8 +36,12 @@ PREFIX_BYTES_MAX = 600
 
 
 def decoded(cls: Class, version: int, encoded: bytes) -> Versioned:
-    message, position = codec(cls, version).decode(memoryview(encoded), 0, len(encoded))
-    assert position == len(encoded)
+    """Decode from the middle of a buffer, as frames stand there."""
+    end = 6 + len(encoded)
+    message, position = codec(cls, version).decode(
+        memoryview(b"before" + encoded + b"after"), 6, end
+    )
+    assert position == end
     return message
 
 
@@ -87,22 +91,8 @@ def normal(message: S) -> S:
 
 
 @each_version
-def test_a_message_stands_anywhere_in_a_buffer(cls: Class, version: int) -> None:
-    @examples(1)
-    @given(any_message(cls, version))
-    def check(message: Versioned) -> None:
-        encoded = codec(cls, version).encode(message)
-        buffer = memoryview(b"before" + encoded + b"after")
-        found, position = codec(cls, version).decode(buffer, 6, 6 + len(encoded))
-        assert position == 6 + len(encoded)
-        assert codec(cls, version).encode(found) == encoded
-
-    check()
-
-
-@each_version
 def test_every_prefix_of_a_message_is_refused(cls: Class, version: int) -> None:
-    @examples(2)
+    @examples(1)
     @given(any_message(cls, version))
     def check(message: Versioned) -> None:
         encoded = bytes(codec(cls, version).encode(message))
