@@ -15,6 +15,7 @@ import pytest
 
 from ottla.log.errors import StorageError
 from ottla.metadata.image import MetadataImage
+from ottla.metadata.replay import replayed
 from ottla.quorum.contract import ElectionHeldError, Quorum, Snapshot
 from ottla.quorum.embedded import EmbeddedQuorum
 from ottla.transport.clock import SystemClock
@@ -217,7 +218,7 @@ async def test_a_log_that_kafka_wrote_is_read_and_continued(tmp_path: Path) -> N
     quorum = open_quorum(tmp_path)
     image = MetadataImage(cluster_id="GoldenClusterIdAAAAAAAA")
     for batch in await everything(quorum):
-        image, _ = image.apply(batch.records, next_offset=batch.next_offset, epoch=batch.epoch)
+        image, _ = replayed(image, batch.records, next_offset=batch.next_offset, epoch=batch.epoch)
     assert len(image.topics_by_name) == 12
     assert image.next_offset == await quorum.end_offset() == 163
     assert await quorum.elect(1) == (1, 2)

@@ -15,6 +15,7 @@ from ottla.metadata.brokers import (
 from ottla.metadata.decision import Decision
 from ottla.metadata.features import decide_bootstrap
 from ottla.metadata.image import EndpointImage, MetadataDelta, MetadataImage, PartitionImage
+from ottla.metadata.replay import replayed
 from ottla.metadata.topics import decide_create_topics
 from ottla.settings.broker import BrokerSettings
 from ottla.wire.messages.create_topics import (
@@ -62,8 +63,8 @@ class Cluster:
             decode_metadata_record(memoryview(encode_metadata_record(record)))
             for record in decision.records
         ]
-        self.image, self.delta = self.image.apply(
-            records, next_offset=self.image.next_offset + len(records), epoch=1
+        self.image, self.delta = replayed(
+            self.image, records, next_offset=self.image.next_offset + len(records), epoch=1
         )
         return decision.reply
 

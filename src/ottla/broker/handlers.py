@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from ottla.base.registry import Registry, import_siblings
+from ottla.base.registry import Registry
 from ottla.wire.messages.api_versions import ApiVersion
 from ottla.wire.schema import Message
 from ottla.wire.versions import VersionRange, parse_versions
@@ -106,10 +106,3 @@ def served_range(handler: Handler) -> ApiVersion:
         min_version=handler.advertised_min,
         max_version=handler.versions.max,
     )
-
-
-def load_handlers() -> None:
-    """Import every module of `apis/`; its listing is the coverage table."""
-    from ottla.broker import apis
-
-    import_siblings(apis, lambda: len(handlers))

@@ -1,4 +1,4 @@
-"""What a broker does by itself, now and then: flush, checkpoint, roll, remove.
+"""What a broker does by itself, now and then: flush, checkpoint, roll, remove, snapshot.
 
 File system calls that may take long run in a thread; they release the GIL.
 """
@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from ottla.base.ids import Offset, TopicPartition
 from ottla.base.world import Clock
 from ottla.broker.log_directory import LogDirectory
+from ottla.broker.metadata_service import MetadataService
 from ottla.broker.partition import Partition
 from ottla.broker.replicas import LocalReplicas
 from ottla.log.errors import StorageError
@@ -29,14 +30,18 @@ class Housekeeping:
         self,
         replicas: LocalReplicas,
         directory: LogDirectory,
+        metadata: MetadataService,
         clock: Clock,
         *,
         checkpoint_interval_ms: int,
+        metadata_bytes_between_snapshots: int,
     ) -> None:
         self._replicas = replicas
         self._directory = directory
         self._clock = clock
+        self._metadata = metadata
         self._checkpoint_interval_ms = checkpoint_interval_ms
+        self._metadata_bytes_between_snapshots = metadata_bytes_between_snapshots
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -54,6 +59,7 @@ class Housekeeping:
         """Remove deleted folders, roll segments that are old enough, flush what asks for it."""
         self._replicas.remove_due_folders(self._clock.monotonic_ms())
         now_ms = self._clock.now_ms()
+        await self._metadata.snapshot_if_due(self._metadata_bytes_between_snapshots, now_ms)
         for partition in self._replicas:
             partition.log.roll_if_due(now_ms)
             if partition.log.needs_flush(now_ms):

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.world import Rng
+from ottla.log.errors import StorageError
 from ottla.metadata.brokers import (
     Registered,
     Registration,
@@ -28,8 +29,10 @@ from ottla.metadata.producer_ids import (
     ProducerIdBlock,
     decide_allocate_producer_ids,
 )
+from ottla.metadata.replay import replayed
+from ottla.metadata.snapshot import snapshot_records
 from ottla.metadata.topics import decide_create_topics, decide_delete_topics
-from ottla.quorum.contract import Leadership, NotLeaderError, Quorum, QuorumError
+from ottla.quorum.contract import Leadership, NotLeaderError, Quorum, QuorumError, Snapshot
 from ottla.settings.broker import BrokerSettings
 from ottla.wire.messages.create_partitions import CreatePartitionsRequest, CreatePartitionsResponse
 from ottla.wire.messages.create_topics import (
@@ -86,8 +89,8 @@ class MetadataService:
         image = MetadataImage(cluster_id=cluster_id)
         snapshot = await quorum.latest_snapshot()
         if snapshot is not None:
-            image, _ = image.apply(
-                snapshot.records, next_offset=snapshot.next_offset, epoch=snapshot.epoch
+            image, _ = replayed(
+                image, snapshot.records, next_offset=snapshot.next_offset, epoch=snapshot.epoch
             )
         service = cls(quorum, leadership, image, settings=settings, rng=rng)
         await service._catch_up()
@@ -203,20 +206,37 @@ class MetadataService:
             )
         except NotLeaderError as error:
             raise ProtocolError(ErrorCode.NOT_CONTROLLER, str(error)) from error
-        except (OSError, QuorumError) as error:
+        except (OSError, StorageError, QuorumError) as error:
             log.error("the metadata log refused an append: %s", error)  # noqa: TRY400 # told in words
             # Whether the records are in the log is for the log to say.
             await self._catch_up()
             raise ProtocolError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
-        self._publish(*self.image.apply(records, next_offset=end, epoch=epoch))
+        self._publish(*replayed(self.image, records, next_offset=end, epoch=epoch))
+
+    async def snapshot_if_due(self, bytes_between_snapshots: int, now_ms: int) -> bool:
+        """Replace a long log by a snapshot of the image; whether one was taken."""
+        async with self._deciding:
+            image = self.image
+            is_due = self._quorum.bytes_since_snapshot >= bytes_between_snapshots
+            if not is_due or image.transaction is not None:
+                return False
+            await self._quorum.save_snapshot(
+                Snapshot(
+                    next_offset=image.next_offset,
+                    epoch=image.epoch,
+                    timestamp_ms=now_ms,
+                    records=tuple(snapshot_records(image)),
+                )
+            )
+        return True
 
     async def _catch_up(self) -> None:
         """Replay what the log has beyond the image."""
         while batches := await self._quorum.read(self.image.next_offset):
             for batch in batches:
                 self._publish(
-                    *self.image.apply(
-                        batch.records, next_offset=batch.next_offset, epoch=batch.epoch
+                    *replayed(
+                        self.image, batch.records, next_offset=batch.next_offset, epoch=batch.epoch
                     )
                 )
 

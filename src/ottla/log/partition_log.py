@@ -7,6 +7,7 @@ batches stay in the caller's buffer, which must not change. Readers never see wh
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -192,15 +193,9 @@ class PartitionLog:
             recovery_point=recovery_point,
             log_start_offset=log_start_offset,
         )
-        log._unsynced.note_found(
-            directory,
-            [
-                segment
-                for segment in recovered.segments[:-1]
-                if segment.next_offset > recovery_point
-            ],
-            clean=clean,
-        )
+        older = recovered.segments[:-1]
+        unsynced = [segment for segment in older if segment.next_offset >= recovery_point]
+        log._unsynced.note_found(directory, unsynced, clean=clean)
         return log
 
     def assign_topic_id(self, topic_id: Uuid) -> None:
@@ -353,7 +348,7 @@ class PartitionLog:
             if self._staged_segments:
                 self._write_staged_segments()
         except OSError as error:
-            self._discard_half_made()
+            self._undo_failed_append()
             self.drop_staged()
             raise _storage_error("append to", self.directory, error) from error
 
@@ -380,15 +375,18 @@ class PartitionLog:
         self._unsynced.note_folder(self.directory)
         self._segments.add(segment)
 
-    def _discard_half_made(self) -> None:
-        """A new segment whose first write failed must not be found at the next start."""
-        if self._staged_segments:
-            segment = self._staged_segments[0]
-            segment.release()
-            try:
-                remove_segment(self._disk, self.directory, segment.base_offset)
-            except OSError as error:
-                self._fail("clean up", error)
+    def _undo_failed_append(self) -> None:
+        """What was refused must not turn up at the next start: as far as the disk lets us."""
+        with contextlib.suppress(OSError):  # if not now, then before the next append
+            self._segments.active.cut_leftovers()
+        if not self._staged_segments:
+            return
+        segment = self._staged_segments[0]
+        segment.release()
+        try:
+            remove_segment(self._disk, self.directory, segment.base_offset)
+        except OSError as error:
+            self._fail("clean up", error)
 
     def drop_staged(self) -> None:
         """Forget what was staged and not committed."""

@@ -19,6 +19,7 @@ from ottla.log.leader_epochs import LeaderEpochs
 from ottla.log.open_files import OpenFiles
 from ottla.log.scan import DamagedLogError, walk
 from ottla.log.segment import Segment
+from ottla.wire.records.header import BatchHeader
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,8 @@ class Recovery:
                 segment.seal()
         elif next_base is not None:
             segment.load_sealed(next_base)
+            if not self._clean and next_base == self._recovery_point:
+                self._reindex(segment)
         else:
             try:
                 segment.load_tail()
@@ -101,12 +104,19 @@ class Recovery:
                 self._rebuild(segment, epochs)
         return segment
 
+    def _reindex(self, segment: Segment) -> None:
+        """Its batches were synced while it was the last; its indexes were written when it ended."""
+        try:
+            segment.reindex()
+        except DamagedLogError as damage:
+            log.error(  # noqa: TRY400 # the rest of the partition can be served
+                "a log file is damaged below the recovery point", extra={"reason": str(damage)}
+            )
+
     def _rebuild(self, segment: Segment, epochs: LeaderEpochs) -> None:
         before = segment.log.get().size
         for placed in segment.rebuild():
-            header = placed.header
-            if header.partition_leader_epoch > epochs.last_epoch:
-                epochs.assign(header.partition_leader_epoch, header.base_offset)
+            _note_epoch(epochs, placed.header)
         segment.write_indexes_if_long()
         if before != segment.size:
             log.warning(
@@ -164,8 +174,14 @@ class Recovery:
         """Find out from the batches themselves who led when."""
         for segment in self._segments:
             for _, header in walk(segment.log.get(), 0, segment.committed_size):
-                if header.partition_leader_epoch > epochs.last_epoch:
-                    epochs.assign(header.partition_leader_epoch, header.base_offset)
+                _note_epoch(epochs, header)
+
+
+def _note_epoch(epochs: LeaderEpochs, header: BatchHeader) -> None:
+    """Believe the batch rather than the checkpoint, which may be of before a truncation."""
+    epoch = header.partition_leader_epoch
+    if epoch >= 0 and epochs.epoch_at(header.base_offset) != epoch:
+        epochs.assign(epoch, header.base_offset)
 
 
 def remove_segment(disk: Disk, directory: str, base_offset: int) -> None:

@@ -165,7 +165,7 @@ class Segment:
         """Append what was tracked since the last time. On OSError nothing of it is committed."""
         file = self.log.get()
         if file.size != self.committed_size:
-            self._cut_leftovers(file)
+            self.cut_leftovers()
         file.append(self.buffers)
         self.buffers.clear()
         self.committed_size = self.size
@@ -173,9 +173,11 @@ class Segment:
         if len(self._hot_nexts) > limits.HOT_INDEX_BATCHES_MAX + _HOT_SLACK:
             self.trim_hot(limits.HOT_INDEX_BATCHES_MAX)
 
-    def _cut_leftovers(self, file: File) -> None:
-        """What an append that failed has left behind, and could not undo itself."""
-        file.truncate(self.committed_size)
+    def cut_leftovers(self) -> None:
+        """Undo what an append that failed has left in the file, and could not undo itself."""
+        file = self.log.get()
+        if file.size != self.committed_size:
+            file.truncate(self.committed_size)
 
     def forget_staged(self) -> None:
         """Drop the batches that were tracked and not written; never touches the disk."""
@@ -364,6 +366,9 @@ class Segment:
             for placed in walk(self.log.get(), 0, self.committed_size):
                 self._track(placed)
             self.seal()
+            # Below the recovery point nobody would look again at what a crash tears.
+            self.offsets.file.get().sync()
+            self.times.file.get().sync()
             self._committed_max = (self.max_timestamp, self.max_timestamp_offset)
         finally:
             self.size, self.next_offset = size, next_offset
@@ -392,9 +397,7 @@ class Segment:
 
     def seal(self) -> None:
         """Write the indexes; the time index ends with the largest timestamp."""
-        file = self.log.get()
-        if file.size != self.committed_size:
-            self._cut_leftovers(file)
+        self.cut_leftovers()
         if self.max_timestamp >= 0:
             self.times.add_if_later(self.max_timestamp, self.max_timestamp_offset)
         self.write_indexes()

@@ -1,12 +1,12 @@
 """What the metadata log says, as immutable values.
 
-`MetadataImage.apply` replays records into the next image and tells what changed; everything that
-holds an image may keep it and compare by identity.
+`replay.replayed` turns records into the next image and tells what changed; everything that holds
+an image may keep it and compare by identity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -142,16 +142,6 @@ class MetadataImage(Struct, frozen=True, kw_only=True):
     next_producer_id: int = 0
     kept: Mapping[KeptKey, Payload] = EMPTY
     transaction: tuple[Payload, ...] | None = None
-
-    def apply(
-        self, records: Sequence[Payload], *, next_offset: int, epoch: int
-    ) -> tuple[MetadataImage, MetadataDelta]:
-        """The image after `records`, which end before `next_offset`, and what they changed."""
-        from ottla.metadata.replay import Replay  # it builds images, so it imports this module
-
-        replay = Replay(self)
-        replay.all(records)
-        return replay.finish(next_offset=next_offset, epoch=epoch)
 
     def topic_configs(self, name: str) -> Mapping[str, str]:
         """What a topic sets itself."""

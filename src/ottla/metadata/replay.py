@@ -56,6 +56,15 @@ class ReplayError(Exception):
     """The log contradicts itself: it is damaged, or a controller was wrong. Nobody may go on."""
 
 
+def replayed(
+    image: MetadataImage, records: Iterable[Payload], *, next_offset: int, epoch: int
+) -> tuple[MetadataImage, MetadataDelta]:
+    """The image after `records`, which end before `next_offset`, and what they changed."""
+    replay = Replay(image)
+    replay.all(records)
+    return replay.finish(next_offset=next_offset, epoch=epoch)
+
+
 class Replay:
     """The next image in the making."""
 

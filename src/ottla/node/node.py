@@ -10,10 +10,10 @@ from ottla.base.ids import NodeId
 from ottla.base.limits import READ_BUDGET_BYTES
 from ottla.broker.addresses import AdvertisedAddresses
 from ottla.broker.broker import Broker
+from ottla.broker.discovery import load_handlers
 from ottla.broker.dispatch import Dispatcher
 from ottla.broker.fetch import FetchPath
 from ottla.broker.fetch_sessions import FetchSessions
-from ottla.broker.handlers import load_handlers
 from ottla.broker.housekeeping import Housekeeping
 from ottla.broker.log_directory import LogDirectory
 from ottla.broker.metadata_service import MetadataService
@@ -150,8 +150,12 @@ class Node:
         housekeeping = Housekeeping(
             replicas,
             directory,
+            metadata,
             clock,
             checkpoint_interval_ms=settings[keys.LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS],
+            metadata_bytes_between_snapshots=settings[
+                keys.METADATA_LOG_MAX_RECORD_BYTES_BETWEEN_SNAPSHOTS
+            ],
         )
         housekeeping.start()
         for listener in listeners:

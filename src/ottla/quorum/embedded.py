@@ -292,7 +292,9 @@ class EmbeddedQuorum:
         session = FileLock(f"{self.directory}/node-{node_id}.session")
         if not await _acquire(session, json.dumps({"node_id": node_id, "pid": os.getpid()})):
             raise NodeIdInUseError(
-                f"node id {node_id} is in use by {_read_note(session)}: give this one another"
+                f"the data directory {self.data_directory} is in use: {_read_note(session)} runs "
+                f"there as node {node_id}. Stop that one first, or choose another directory with "
+                "--data-dir."
             )
         self._session = session
         self._announce()

@@ -59,7 +59,7 @@ class LeaderState:
         return self._advance()
 
     def follower_fetched(self, follower: NodeId, fetch_offset: Offset, now_ms: int) -> bool:
-        """A follower asks from `fetch_offset`: it has what is before. Whether the watermark moved."""
+        """A follower asks from here, so it has what is before; whether the watermark moved."""
         progress = self._followers.setdefault(follower, FollowerProgress(Offset(0), now_ms))
         progress.log_end_offset = fetch_offset
         if fetch_offset >= self.log_end_offset:

@@ -13,17 +13,16 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 from struct import Struct
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
 from ottla.base.limits import (
     OUTBOX_BYTES_PER_CONNECTION_MAX,
     RESPONSES_QUEUED_PER_CONNECTION_MAX,
     SMALL_FRAME_BYTES,
 )
+from ottla.base.world import Clock
 from ottla.transport.outbox import Outbox, Segment
-
-if TYPE_CHECKING:
-    from ottla.transport.listener import Listener
+from ottla.transport.read_budget import ReadBudget
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +65,30 @@ class FrameHandler(Protocol):
         ...
 
 
+class Owner(Protocol):
+    """What a connection needs of the listener that accepted it."""
+
+    name: str
+    handler: FrameHandler
+    scratch: memoryview
+    budget: ReadBudget
+    request_bytes_max: int
+    clock: Clock
+    loop: asyncio.AbstractEventLoop
+
+    def admit(self, connection: Connection) -> bool:
+        """Whether the connection may stay."""
+        ...
+
+    def left(self, connection: Connection) -> None:
+        """The connection is gone, admitted or not."""
+        ...
+
+    def memory_is_short(self) -> None:
+        """The connection waits for read budget."""
+        ...
+
+
 class Connection(asyncio.BufferedProtocol):
     """The protocol object of one accepted socket."""
 
@@ -75,8 +98,8 @@ class Connection(asyncio.BufferedProtocol):
         "_finishing",
         "_frame_bytes_proven",
         "_held",
-        "_listener",
         "_outbox",
+        "_owner",
         "_reading_event",
         "_reading_paused",
         "_remainder",
@@ -88,8 +111,8 @@ class Connection(asyncio.BufferedProtocol):
         "session",
     )
 
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
         self._transport: asyncio.Transport | None = None
         self._outbox: Outbox | None = None
         self._replies: deque[Reply] = deque()
@@ -117,14 +140,14 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = stream
         self.peer_address = _address(stream.get_extra_info("peername"))
         self.local_address = _address(stream.get_extra_info("sockname"))
-        self.last_progress_ms = self._listener.clock.monotonic_ms()
+        self.last_progress_ms = self._owner.clock.monotonic_ms()
         sock: socket.socket = stream.get_extra_info("socket")
-        if not self._listener.admit(self):
+        if not self._owner.admit(self):
             stream.abort()
             return
         self._outbox = Outbox(
             sock.fileno(),
-            self._listener.loop,
+            self._owner.loop,
             on_room=self._outbox_has_room,
             on_broken=self._peer_gone,
         )
@@ -134,9 +157,9 @@ class Connection(asyncio.BufferedProtocol):
             self._outbox.close()
         self._drop_buffer()
         self._remainder = b""
-        self._listener.budget.forget(self)
+        self._owner.budget.forget(self)
         self._transport = None
-        self._listener.left(self)
+        self._owner.left(self)
 
     def set_socket_option(self, level: int, option: int, value: int) -> None:
         assert self._transport is not None
@@ -149,7 +172,7 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def listener_name(self) -> str:
-        return self._listener.name
+        return self._owner.name
 
     @property
     def closed(self) -> bool:
@@ -188,22 +211,22 @@ class Connection(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:
         if self._buffer is not None:
             return memoryview(self._buffer)[self._filled :]
-        scratch = self._listener.scratch
+        scratch = self._owner.scratch
         remainder = self._remainder
         kept = len(remainder)
         if kept:
             scratch[:kept] = remainder
-        if self._listener.budget.waiting:
+        if self._owner.budget.waiting:
             # Whoever finds no memory for its frame keeps what it has read: let that be little.
             return scratch[kept : kept + SMALL_FRAME_BYTES]
         return scratch[kept:] if kept else scratch
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.last_progress_ms = self._listener.clock.monotonic_ms()
+        self.last_progress_ms = self._owner.clock.monotonic_ms()
         if self._buffer is None:
             end = len(self._remainder) + nbytes
             self._remainder = b""
-            self._serve(self._listener.scratch, end)
+            self._serve(self._owner.scratch, end)
             return
         self._filled += nbytes
         self._large_frame_grew()
@@ -213,7 +236,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _serve(self, buffer: memoryview, end: int) -> None:
         """Hand every whole frame of `buffer[:end]` to the handler, and keep the rest."""
-        listener = self._listener
+        listener = self._owner
         handler = listener.handler
         request_bytes_max = listener.request_bytes_max
         read_size = FRAME_SIZE.unpack_from
@@ -242,7 +265,7 @@ class Connection(asyncio.BufferedProtocol):
     def _refuse_size(self, size: int) -> None:
         self.refuse(
             f"a request claims {size} bytes; socket.request.max.bytes allows 1 to "
-            f"{self._listener.request_bytes_max} (is the peer speaking another protocol, or TLS?)"
+            f"{self._owner.request_bytes_max} (is the peer speaking another protocol, or TLS?)"
         )
 
     def _keep(self, buffer: memoryview, position: int, end: int) -> None:
@@ -289,7 +312,7 @@ class Connection(asyncio.BufferedProtocol):
         if larger is None:
             return
         larger[: self._filled] = memoryview(buffer)[: self._filled]
-        self._listener.budget.give_back(self, buffer)
+        self._owner.budget.give_back(self, buffer)
         self._buffer = larger
 
     def _finish_large_frame(self, buffer: bytearray) -> None:
@@ -299,19 +322,19 @@ class Connection(asyncio.BufferedProtocol):
         self._filled = 0
         # The handler keeps none of it: the pool hands the buffer to somebody else's next frame.
         self._serve(memoryview(buffer), filled)
-        self._listener.budget.give_back(self, buffer)
+        self._owner.budget.give_back(self, buffer)
 
     def _drop_buffer(self) -> None:
         buffer, self._buffer = self._buffer, None
         if buffer is not None:
-            self._listener.budget.give_back(self, buffer)
+            self._owner.budget.give_back(self, buffer)
 
     def _lend(self, size: int) -> bytearray | None:
         proven = size <= self._frame_bytes_proven
-        lent = self._listener.budget.lend(self, size, proven=proven)
+        lent = self._owner.budget.lend(self, size, proven=proven)
         if lent is None:
             self._pause_reading()
-            self._listener.memory_is_short()
+            self._owner.memory_is_short()
         return lent
 
     def budget_available(self) -> None:
@@ -319,7 +342,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.closed:
             return
         # It was not read while it waited: it cannot have stalled.
-        self.last_progress_ms = self._listener.clock.monotonic_ms()
+        self.last_progress_ms = self._owner.clock.monotonic_ms()
         if self._buffer is not None:
             self._large_frame_grew()
         else:
@@ -379,7 +402,7 @@ class Connection(asyncio.BufferedProtocol):
         self._held = False
         if self._remainder:
             # In a turn of its own, so that a long pipeline is a loop and not a recursion.
-            self._listener.loop.call_soon(self._serve_remainder)
+            self._owner.loop.call_soon(self._serve_remainder)
         else:
             self._resume_reading()
 
@@ -392,7 +415,7 @@ class Connection(asyncio.BufferedProtocol):
         self._resume_unless_held()
 
     def _resume_unless_held(self) -> None:
-        if not self._held and not self._listener.budget.is_waiting(self):
+        if not self._held and not self._owner.budget.is_waiting(self):
             self._resume_reading()
 
     def _pause_reading(self) -> None:

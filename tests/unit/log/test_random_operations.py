@@ -46,7 +46,6 @@ class Run:
         self.disk.failed_append_leaves_bytes = self.random.random() < 0.3
         self.log = new_log(self.disk, CONFIG)
         self.batches: list[Batch] = []
-        self.half_written: list[Batch] = []
         self.synced_end = 0
         self.log_start = 0
         self.log_end = 0
@@ -63,13 +62,9 @@ class Run:
         try:
             self.log.commit()
         except StorageError:
-            written = [batch for batch in staged if batch[0].next_offset <= self.log.log_end_offset]
-            self.half_written = staged[len(written) :]
-            staged = written
+            staged = [batch for batch in staged if batch[0].next_offset <= self.log.log_end_offset]
             end = staged[-1][0].next_offset if staged else self.log_end
             assert self.log.log_end_offset == end
-        else:
-            self.half_written = []
         self.batches += staged
         self.log_end = self.batches[-1][0].next_offset if staged else self.log_end
 
@@ -92,7 +87,6 @@ class Run:
 
     def roll(self) -> None:
         self.log.roll(self.now_ms)
-        self.half_written = []
 
     def tick(self) -> None:
         self.log.roll_if_due(self.now_ms)
@@ -119,7 +113,6 @@ class Run:
         low = max(self.log_start - 5, 0) if self.random.random() < 0.2 else self.log_end - 30
         target = self.random.randint(max(low, 0), self.log_end)
         self.log.truncate_to(target)
-        self.half_written = []
         self.batches = [batch for batch in self.batches if batch[0].next_offset <= target]
         if target < self.log_end:
             self.log_end = self.log.log_end_offset
@@ -134,7 +127,6 @@ class Run:
 
     def close(self) -> None:
         self.log.close()
-        self.half_written = []
         self.synced_end = self.log_end
         if self.random.random() < 0.3:
             self.damage_an_index()
@@ -143,19 +135,10 @@ class Run:
     def kill(self) -> None:
         """The process goes, the machine stays: all that was written is still there."""
         self.log = self.opened(clean=False)
-        self.find_half_written()
-
-    def find_half_written(self) -> None:
-        """A batch that was refused may turn up whole after a restart: never another one."""
-        while self.half_written and self.half_written[0][0].next_offset <= self.log.log_end_offset:
-            self.batches.append(self.half_written.pop(0))
-            self.log_end = self.batches[-1][0].next_offset
-        self.half_written = []
 
     def crash(self) -> None:
         self.disk.crash(self.rng)
         self.log = self.opened(clean=False)
-        self.find_half_written()
         self.log_end = self.log.log_end_offset
         assert self.log_end >= self.synced_end, "synced batches are lost"
         self.batches = [batch for batch in self.batches if batch[0].next_offset <= self.log_end]

@@ -20,6 +20,7 @@ from ottla.metadata.image import (
     MetadataImage,
     ResourceType,
 )
+from ottla.metadata.replay import replayed
 from ottla.metadata.snapshot import snapshot_records
 from ottla.wire.payloads.metadata import NoOpRecord, decode_metadata_record, encode_metadata_record
 from ottla.wire.records.header import iter_batches
@@ -44,7 +45,7 @@ def data_records() -> Iterator[tuple[int, bytes, int]]:
 RECORDS = list(data_records())
 
 
-def replayed(until: int = 2**63) -> tuple[MetadataImage, list[MetadataDelta]]:
+def golden(until: int = 2**63) -> tuple[MetadataImage, list[MetadataDelta]]:
     """Batch by batch, those that end at or before an offset."""
     image = MetadataImage(cluster_id="GoldenClusterIdAAAAAAAA")
     deltas = []
@@ -54,8 +55,8 @@ def replayed(until: int = 2**63) -> tuple[MetadataImage, list[MetadataDelta]]:
                 decode_metadata_record(memoryview(record.value or b""))
                 for record in iter_records(batch)
             ]
-            image, delta = image.apply(
-                records, next_offset=header.next_offset, epoch=header.partition_leader_epoch
+            image, delta = replayed(
+                image, records, next_offset=header.next_offset, epoch=header.partition_leader_epoch
             )
             deltas.append(delta)
     return image, deltas
@@ -94,7 +95,7 @@ def test_every_record_is_written_back_byte_for_byte() -> None:
 
 
 def test_topics_have_the_ids_and_partitions_of_the_dump() -> None:
-    image, _ = replayed()
+    image, _ = golden()
     assert {
         name: (format_uuid(topic.topic_id), len(topic.partitions))
         for name, topic in image.topics_by_name.items()
@@ -118,7 +119,7 @@ def test_topics_have_the_ids_and_partitions_of_the_dump() -> None:
 
 
 def test_configs_are_those_of_the_dump() -> None:
-    image, _ = replayed()
+    image, _ = golden()
     assert image.topic_configs("compacted") == {
         "cleanup.policy": "compact",
         "max.compaction.lag.ms": "1000",
@@ -140,7 +141,7 @@ def test_configs_are_those_of_the_dump() -> None:
 
 
 def test_the_broker_its_features_and_all_else_are_known() -> None:
-    image, _ = replayed()
+    image, _ = golden()
     broker = image.brokers[1]
     assert broker.epoch == 11
     assert broker.endpoints == {"PLAINTEXT": EndpointImage("127.0.0.1", 19192, 0)}
@@ -161,12 +162,12 @@ def test_the_broker_its_features_and_all_else_are_known() -> None:
 
 
 def test_a_partition_led_until_the_broker_stopped() -> None:
-    image, _ = replayed(until=146)
+    image, _ = golden(until=146)
     partition = image.topics_by_name["idempotent"].partitions[2]
     assert (partition.leader, partition.leader_epoch, partition.partition_epoch) == (1, 0, 0)
     assert (partition.replicas, partition.isr) == ((1,), (1,))
     assert partition.directory_of(1) == DIRECTORY
-    image, _ = replayed()
+    image, _ = golden()
     partition = image.topics_by_name["idempotent"].partitions[2]
     assert (partition.leader, partition.leader_epoch, partition.partition_epoch) == (-1, 1, 1)
     assert (partition.isr, partition.elr, partition.last_known_elr) == ((), (1,), (1,))
@@ -174,7 +175,7 @@ def test_a_partition_led_until_the_broker_stopped() -> None:
 
 
 def test_deltas_tell_what_was_created_grown_and_deleted() -> None:
-    _, deltas = replayed()
+    _, deltas = golden()
     created = [topic.name for delta in deltas for topic in delta.topics_created]
     assert len(created) == 13
     assert "deleted" in created
@@ -189,26 +190,28 @@ def test_deltas_tell_what_was_created_grown_and_deleted() -> None:
 
 def test_the_bootstrap_transaction_counts_only_at_its_end() -> None:
     records = [decode_metadata_record(memoryview(value)) for offset, value, _ in RECORDS[:9]]
-    image, _ = MetadataImage(cluster_id="c").apply(records[:-1], next_offset=9, epoch=1)
+    image, _ = replayed(MetadataImage(cluster_id="c"), records[:-1], next_offset=9, epoch=1)
     assert image.features == {}
-    image, delta = image.apply(records[-1:], next_offset=10, epoch=1)
+    image, delta = replayed(image, records[-1:], next_offset=10, epoch=1)
     assert image.features["metadata.version"] == 30
     assert delta.features_changed
 
 
 def test_a_snapshot_of_the_image_replays_into_the_same_image() -> None:
-    image, _ = replayed()
+    image, _ = golden()
     records: list[Payload] = [
         decode_metadata_record(memoryview(encode_metadata_record(record)))
         for record in snapshot_records(image)
     ]
-    again, _ = MetadataImage(cluster_id=image.cluster_id).apply(records, next_offset=163, epoch=1)
+    again, _ = replayed(
+        MetadataImage(cluster_id=image.cluster_id), records, next_offset=163, epoch=1
+    )
     assert again == image
 
 
 def test_nothing_happened_in_most_batches() -> None:
-    image, _ = replayed()
-    after, delta = image.apply([NoOpRecord()], next_offset=164, epoch=1)
+    image, _ = golden()
+    after, delta = replayed(image, [NoOpRecord()], next_offset=164, epoch=1)
     assert delta.is_empty
     assert after.topics_by_name is image.topics_by_name
     assert after.next_offset == 164
@@ -223,5 +226,5 @@ def test_the_bootstrap_snapshot_can_be_read(name: str) -> None:
         if not header.is_control
         for record in iter_records(batch)
     ]
-    image, _ = MetadataImage(cluster_id="c").apply(levels, next_offset=8, epoch=0)
+    image, _ = replayed(MetadataImage(cluster_id="c"), levels, next_offset=8, epoch=0)
     assert len(image.features) == 6

@@ -8,7 +8,7 @@ from ottla.base.errors import ErrorCode
 from ottla.metadata.features import decide_bootstrap, unsupported_features
 from ottla.metadata.image import MetadataImage
 from ottla.metadata.producer_ids import BLOCK_LENGTH, decide_allocate_producer_ids
-from ottla.metadata.replay import ReplayError
+from ottla.metadata.replay import ReplayError, replayed
 from ottla.metadata.snapshot import snapshot_records
 from ottla.wire.payloads.metadata import (
     AbortTransactionRecord,
@@ -47,7 +47,7 @@ def partition(index: int) -> PartitionRecord:
 
 
 def apply(image: MetadataImage, *records: Payload) -> MetadataImage:
-    return image.apply(records, next_offset=image.next_offset + len(records), epoch=1)[0]
+    return replayed(image, records, next_offset=image.next_offset + len(records), epoch=1)[0]
 
 
 def test_an_image_never_changes() -> None:
@@ -58,8 +58,8 @@ def test_an_image_never_changes() -> None:
 
 
 def test_a_topic_made_and_removed_in_one_step_leaves_nothing() -> None:
-    _, delta = EMPTY.apply(
-        [TOPIC, partition(0), RemoveTopicRecord(topic_id=TOPIC_ID)], next_offset=3, epoch=1
+    _, delta = replayed(
+        EMPTY, [TOPIC, partition(0), RemoveTopicRecord(topic_id=TOPIC_ID)], next_offset=3, epoch=1
     )
     assert delta.is_empty
 
@@ -67,8 +67,8 @@ def test_a_topic_made_and_removed_in_one_step_leaves_nothing() -> None:
 def test_a_topic_made_again_in_one_step_is_both_deleted_and_created() -> None:
     image = apply(EMPTY, TOPIC, partition(0))
     again = TopicRecord(name="orders", topic_id=bytes(16))
-    after, delta = image.apply(
-        [RemoveTopicRecord(topic_id=TOPIC_ID), again], next_offset=4, epoch=1
+    after, delta = replayed(
+        image, [RemoveTopicRecord(topic_id=TOPIC_ID), again], next_offset=4, epoch=1
     )
     assert [topic.topic_id for topic in delta.topics_deleted] == [TOPIC_ID]
     assert [topic.topic_id for topic in delta.topics_created] == [bytes(16)]
@@ -126,8 +126,8 @@ def test_a_snapshot_of_a_busy_cluster_replays_into_the_same_image() -> None:
     cluster.create(wanted("orders", 7, 3, configs=[("retention.ms", "5")]), wanted("a", 1, 2))
     cluster.do(decide_allocate_producer_ids(cluster.image, 1, cluster.image.brokers[1].epoch))
     image = cluster.image
-    again, _ = EMPTY.apply(
-        list(snapshot_records(image)), next_offset=image.next_offset, epoch=image.epoch
+    again, _ = replayed(
+        EMPTY, list(snapshot_records(image)), next_offset=image.next_offset, epoch=image.epoch
     )
     assert again == image
 

@@ -11,8 +11,7 @@ from typing import Any, cast
 import pytest
 
 from ottla.base.limits import READ_SCRATCH_BYTES, SMALL_FRAME_BYTES
-from ottla.transport.connection import Connection, Reply, merge_small
-from ottla.transport.listener import Listener
+from ottla.transport.connection import Connection, Owner, Reply, merge_small
 from ottla.transport.read_budget import ReadBudget
 from tests.support.fake_loop import FakeLoop
 
@@ -124,7 +123,7 @@ class Client:
     def __init__(self, listener: FakeListener) -> None:
         self.listener = listener
         self.transport = PipeTransport()
-        self.connection = Connection(cast(Listener, listener))
+        self.connection = Connection(cast(Owner, listener))
         self.connection.connection_made(cast(asyncio.Transport, self.transport))
 
     def send(self, data: bytes) -> None:
@@ -136,6 +135,13 @@ class Client:
             buffer[:taken] = data[:taken]
             self.connection.buffer_updated(taken)
             data = data[taken:]
+
+    def is_read(self) -> bool:
+        """Whether the connection wants more bytes."""
+        return self.transport.reading
+
+    def is_closed(self) -> bool:
+        return self.transport.aborted
 
     def received(self) -> bytes:
         try:
@@ -200,21 +206,21 @@ def test_later_requests_wait_for_an_answer_that_comes_later(
     client.send(frame(b"first") + frame(b"wait") + frame(b"after"))
     assert client.received() == frame(b"first")
     assert listener.handler.seen == [b"first", b"wait"]
-    assert not client.transport.reading, "what is kept for later has a bound: the next read"
+    assert not client.is_read(), "what is kept for later has a bound: the next read"
     reply, body = listener.handler.later.pop()
     reply.complete([bytearray(frame(body))])
     listener.loop.turn()
     assert client.received() == frame(b"wait") + frame(b"after")
-    assert client.transport.reading
+    assert client.is_read()
 
 
 def test_a_waiting_connection_keeps_what_arrives_meanwhile(
     client: Client, listener: FakeListener
 ) -> None:
     client.send(frame(b"wait"))
-    assert client.transport.reading, "so that a client that goes away is noticed"
+    assert client.is_read(), "so that a client that goes away is noticed"
     client.send(frame(b"after")[:6])
-    assert not client.transport.reading
+    assert not client.is_read()
     reply, body = listener.handler.later.pop()
     reply.complete([bytearray(frame(body))])
     listener.loop.turn()
@@ -246,7 +252,7 @@ def test_a_connection_without_budget_is_not_read_and_goes_on_when_there_is_some(
     holder.send(large[:60_000])
     waiting = frame(b"k" * 120_000)
     waiter.send(waiting[:50_000])
-    assert not waiter.transport.reading
+    assert not waiter.is_read()
     assert listener.shortages == 1
     holder.send(large[60_000:])
     assert holder.received()
@@ -270,19 +276,19 @@ def test_a_client_that_takes_no_answers_is_not_read_on(client: Client) -> None:
     body = b"x" * 30_000
     for _ in range(400):
         client.send(frame(body))
-    assert not client.transport.reading
+    assert not client.is_read()
     while client.received():
         client.listener.loop.turn()
-    assert client.transport.reading
+    assert client.is_read()
 
 
 def test_finish_sends_what_is_owed_and_then_closes(client: Client, listener: FakeListener) -> None:
     client.send(frame(b"wait"))
     client.connection.finish()
-    assert not client.transport.aborted
+    assert not client.is_closed()
     reply, body = listener.handler.later.pop()
     reply.complete([bytearray(frame(body))])
-    assert client.transport.aborted
+    assert client.is_closed()
     assert client.received() == frame(b"wait")
 
 

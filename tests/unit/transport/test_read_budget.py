@@ -155,9 +155,7 @@ def test_a_holder_that_is_gone_is_not_told() -> None:
 
 def test_strangers_leave_a_part_to_those_who_have_proven_themselves() -> None:
     budget = budget_of(3)
-    stranger, known = Peer(budget), Peer(budget)
-    for _ in range(3):
-        assert stranger.take(KIB64)
-    assert not stranger.take(KIB64)
+    strangers, known = [Peer(budget) for _ in range(4)], Peer(budget)
+    assert [stranger.take(KIB64) for stranger in strangers] == [True, True, True, False]
     assert known.take(KIB64, proven=True)
     assert not known.take(KIB64, proven=True), "but no more than the whole budget"

@@ -5,7 +5,6 @@ version be 0 (KAFKA-17011) · 5 the cluster and node that the client means (KIP-
 An unknown version is answered in version 0 with UNSUPPORTED_VERSION and the range of this API.
 """
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from typing import Annotated

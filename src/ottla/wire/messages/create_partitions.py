@@ -3,7 +3,6 @@
 Versions: 2 flexible · 3 may answer THROTTLING_QUOTA_EXCEEDED (KIP-599).
 """
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from ottla.wire.schema import (

@@ -4,7 +4,6 @@ Versions: 4 defaults for partitions and replicas by -1 (KIP-464) · 5 flexible, 
 topic's configuration (KIP-525) · 6 may answer THROTTLING_QUOTA_EXCEEDED (KIP-599) · 7 topic id.
 """
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from typing import Annotated

@@ -3,7 +3,6 @@
 Versions: 4 flexible · 5 error messages, THROTTLING_QUOTA_EXCEEDED (KIP-599) · 6 ids (KIP-516).
 """
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from typing import Annotated

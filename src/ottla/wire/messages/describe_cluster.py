@@ -3,7 +3,6 @@
 Versions: 1 endpoint type (KIP-919) · 2 fenced brokers (KIP-1073).
 """
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from typing import Annotated

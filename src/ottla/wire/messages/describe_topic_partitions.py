@@ -1,6 +1,5 @@
 """DescribeTopicPartitions (key 75): topics page by page, with eligible leaders (KIP-966)."""
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from ottla.wire.schema import (

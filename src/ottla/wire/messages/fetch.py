@@ -7,7 +7,6 @@ Versions: 5 log start offset · 7 incremental sessions (KIP-227) · 9 leader epo
 (KIP-1166).
 """
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from typing import Annotated

@@ -4,7 +4,6 @@ Versions: 1 key types · 3 flexible · 4 several keys at once (KIP-699) · 5 may
 TRANSACTION_ABORTABLE (KIP-890) · 6 share groups, key "group:topic id:partition" (KIP-932).
 """
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from typing import Annotated

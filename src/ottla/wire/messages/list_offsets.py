@@ -5,7 +5,6 @@
 Versions: 2 isolation level · 4 leader epochs · 6 flexible · 10 timeout for remote reads (KIP-1075).
 """
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from typing import Annotated

@@ -5,7 +5,6 @@ Versions: 1 all topics by null · 4 auto-creation may be declined · 5 offline r
 12 topic ids in requests (KIP-516) · 13 a top-level error code (KIP-1102).
 """
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from typing import Annotated

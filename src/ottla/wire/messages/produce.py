@@ -6,7 +6,6 @@ the transaction by itself (KIP-890) · 13 topic ids instead of names (KIP-516).
 Kafka advertises versions from 0 for the sake of older librdkafka, but refuses 0-2 (KAFKA-18659).
 """
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from typing import Annotated

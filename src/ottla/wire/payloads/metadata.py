@@ -4,7 +4,6 @@ Ids and fields are those of Kafka's KRaft log, so that its tools read ours and w
 keys 6, 13 and 16 are not in use.
 """
 
-# ruff: noqa: RUF012 - msgspec copies an empty list that is a default
 from __future__ import annotations
 
 from collections.abc import Callable

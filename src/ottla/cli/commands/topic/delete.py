@@ -1,0 +1,27 @@
+"""`ottla topic delete`."""
+
+from __future__ import annotations
+
+import click
+
+from ottla.cli.cluster import ask
+from ottla.cli.options import bootstrap_option
+from ottla.cli.output import refuse
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@bootstrap_option
+def command(names: tuple[str, ...], bootstrap: str) -> None:
+    """Delete topics and everything in them.
+
+    \b
+    ottla topic delete orders prices
+    """
+    from ottla.client.admin_topics import delete_topics
+
+    outcomes = ask(bootstrap, lambda cluster: delete_topics(cluster, names))
+    for outcome in outcomes:
+        if not outcome.error:
+            print(f"deleted {outcome.name}")
+    refuse(outcomes)
