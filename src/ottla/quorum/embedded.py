@@ -292,8 +292,8 @@ class EmbeddedQuorum:
         session = FileLock(f"{self.directory}/node-{node_id}.session")
         if not await _acquire(session, json.dumps({"node_id": node_id, "pid": os.getpid()})):
             raise NodeIdInUseError(
-                f"the data directory {self.data_directory} is in use: {_read_note(session)} runs "
-                f"there as node {node_id}. Stop that one first, or choose another directory with "
+                f"node id {node_id} is in use in the data directory {self.data_directory}, by "
+                f"{_read_note(session)}. Stop that one first, or choose another directory with "
                 "--data-dir."
             )
         self._session = session

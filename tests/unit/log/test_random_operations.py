@@ -207,7 +207,7 @@ class Run:
         assert self.log.available_bytes(offset, end_offset) == sum(map(len, expected))
 
     def search_a_timestamp(self) -> None:
-        timestamp = self.random.randint(NOW_MS - 100, self.now_ms + 100)
+        timestamp = self.random.randint(NOW_MS - 100, max(self.now_ms, NOW_MS) + 100)
         found = self.log.offset_for_timestamp(timestamp)
         # Record n of a batch has the base timestamp plus n.
         expected = [

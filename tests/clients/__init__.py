@@ -1,0 +1,1 @@
+"""Real Kafka clients behind one surface."""
