@@ -42,8 +42,8 @@ class RefusedRecordsError(ProtocolError):
     def __init__(self, code: ErrorCode, record_errors: list[tuple[int, str]]) -> None:
         super().__init__(
             code,
-            f"One or more records have been rejected due to {len(record_errors)} record errors "
-            f"in total, and only showing the first errors: {record_errors[:3]}",
+            f"{len(record_errors)} records of the batch are refused, the first at index "
+            f"{record_errors[0][0]}: {record_errors[0][1]}",
         )
         self.record_errors = record_errors
 
@@ -155,7 +155,7 @@ def _check_timestamps(header: BatchHeader, config: LogConfig, now_ms: int) -> No
 def _check_keys(records: memoryview, header: BatchHeader) -> None:
     missing = null_key_indexes(records, header)
     if missing:
-        reason = "Compacted topic cannot accept message without key"
+        reason = "a compacted topic needs a key in every record"
         raise RefusedRecordsError(ErrorCode.INVALID_RECORD, [(index, reason) for index in missing])
 
 

@@ -20,24 +20,20 @@ def check_assignment(
     `replication_factor` is that of the topic's other partitions, None for the first one.
     """
     if not replicas:
-        raise _refused("The manual partition assignment includes an empty replica list.")
+        raise _refused("a partition is assigned to no broker at all")
     seen = set()
     for node_id in sorted(replicas):
         if node_id not in brokers:
             raise _refused(
-                f"The manual partition assignment includes broker {node_id}, but no such broker "
-                "is registered."
+                f"a partition is assigned to broker {node_id}, which this cluster does not have"
             )
         if node_id in seen:
-            raise _refused(
-                f"The manual partition assignment includes the broker {node_id} more than once."
-            )
+            raise _refused(f"a partition is assigned to broker {node_id} twice")
         seen.add(node_id)
     if replication_factor is not None and len(replicas) != replication_factor:
         raise _refused(
-            f"The manual partition assignment includes a partition with {len(replicas)} "
-            "replica(s), but this is not consistent with previous partitions, which have "
-            f"{replication_factor} replica(s)."
+            f"a partition is assigned to {len(replicas)} brokers and another of its topic to "
+            f"{replication_factor}: all have the same number"
         )
 
 
@@ -49,8 +45,7 @@ def new_partition(image: MetadataImage, index: int, replicas: Sequence[int]) -> 
     isr = tuple(node_id for node_id in replicas if image.brokers[node_id].electable)
     if not isr:
         raise _refused(
-            f"All brokers specified in the manual partition assignment for partition {index} are "
-            "fenced or in controlled shutdown."
+            f"partition {index} is assigned to brokers that are all down or stopping: one must run"
         )
     return PartitionImage(
         replicas=tuple(replicas),

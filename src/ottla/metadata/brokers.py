@@ -100,22 +100,22 @@ def _refusal(
     if registration.cluster_id != image.cluster_id:
         return Registered(
             ErrorCode.INCONSISTENT_CLUSTER_ID,
-            error_message=f"Expected cluster ID {image.cluster_id}, "
-            f"but got cluster ID {registration.cluster_id}",
+            error_message=f"this is the cluster {image.cluster_id}, and the broker belongs to "
+            f"{registration.cluster_id}",
         )
     if alive is not None:
         return Registered(
             ErrorCode.DUPLICATE_BROKER_REGISTRATION,
-            error_message="Another broker is registered with that broker id.",
+            error_message=f"a broker runs under node id {alive.node_id} already: stop it, or give "
+            "this one an id of its own",
         )
     for name, level in image.features.items():
         supported = registration.features.get(name, FeatureRange(0, 0))
         if not supported.min <= level <= supported.max:
             return Registered(
                 ErrorCode.UNSUPPORTED_VERSION,
-                error_message=f"Unable to register because the broker does not support finalized "
-                f"version {level} of {name}. The broker wants a version between {supported.min} "
-                f"and {supported.max}, inclusive.",
+                error_message=f"the cluster runs {name} at level {level}, and this broker "
+                f"knows levels {supported.min} to {supported.max}",
             )
     return _directory_refusal(image, registration)
 
@@ -125,18 +125,18 @@ def _directory_refusal(image: MetadataImage, registration: Registration) -> Regi
     directories = registration.log_directories
     reason = None
     if not directories:
-        reason = "No directories specified in request"
+        reason = "a broker has at least one data directory"
     elif any(
         int.from_bytes(directory, "big") < _DIRECTORY_IDS_RESERVED for directory in directories
     ):
-        reason = "Reserved directory ID in request"
+        reason = "the id of a data directory is one of the first hundred, which have other meanings"
     elif len(set(directories)) < len(directories):
-        reason = "Duplicate directory ID in request"
+        reason = "two data directories of the broker have the same id"
     else:
         for other in image.brokers.values():
             shared = set(other.log_directories) & set(directories)
             if other.node_id != registration.node_id and shared:
-                reason = f"Broker {other.node_id} is already registered with one of the directories"
+                reason = f"broker {other.node_id} has a data directory of the same id"
     if reason is None:
         return None
     return Registered(ErrorCode.INVALID_REGISTRATION, error_message=reason)

@@ -15,7 +15,7 @@ from ottla.metadata.names import check_topic_name
 from ottla.settings import broker as broker_table
 from ottla.settings import topic as topic_table
 from ottla.settings.broker import BrokerSettings
-from ottla.settings.engine import Change, Setting, SettingError, SettingTable
+from ottla.settings.engine import Change, Setting, SettingError, SettingTable, UnknownSettingError
 from ottla.settings.topic import TopicSettings, check_together
 from ottla.settings.values import SettingKind, parse_value
 from ottla.wire.payloads.metadata import ClearElrRecord, ConfigRecord
@@ -64,11 +64,10 @@ def check_topic_configs(texts: Mapping[str, str | None], settings: TopicSettings
     """The texts of a new topic. Raises ProtocolError(INVALID_CONFIG)."""
     nulls = [name for name, text in texts.items() if text is None]
     if nulls:
-        raise _invalid(f"Null value not supported for topic configs: {','.join(nulls)}")
+        raise _invalid(f"no value is given for {', '.join(nulls)}")
     given = {name: text for name, text in texts.items() if text is not None}
     for name in given:
-        if name not in topic_table.SETTINGS:
-            raise _invalid(f"Unknown topic config name: {name}")
+        _known(topic_table.SETTINGS, name)
     try:
         check_together(settings.values(given))
     except SettingError as error:
@@ -90,7 +89,7 @@ def decide_alter_configs(
     for change in changes:
         try:
             if named[change.resource] > 1:
-                raise _bad_request("Each resource must appear at most once.")
+                raise _bad_request("this resource is named more than once in the request")
             records += _alter_one(image, change, settings)
             results.append(ConfigResult(change.resource, ErrorCode.NONE, None))
         except ProtocolError as error:
@@ -109,7 +108,9 @@ def _alter_one(
         _check_broker(image, resource, change.changes)
         table = broker_table.SETTINGS
     else:
-        raise _bad_request(f"Unknown resource type {resource.type}")
+        raise _bad_request(
+            f"resource type {resource.type} has no settings to change: topics (2) and brokers (4) do"
+        )
     before = image.configs.get(resource, {})
     after = _changed(before, change.changes, table, image, settings)
     _check_values(resource, after, cluster_topic_settings(image, settings))
@@ -128,11 +129,11 @@ def _alter_one(
 
 def _check_topic(image: MetadataImage, resource: ConfigResource) -> None:
     if not resource.name:
-        raise _bad_request("Default topic resources are not allowed.")
+        raise _bad_request("name the topic: there are no settings of all topics together")
     check_topic_name(resource.name)
     if resource.name not in image.topics_by_name:
         raise ProtocolError(
-            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{resource.name}' does not exist."
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {resource.name!r}"
         )
 
 
@@ -140,9 +141,9 @@ def _check_broker(
     image: MetadataImage, resource: ConfigResource, changes: Iterable[ConfigChange]
 ) -> None:
     if resource.name and not (resource.name.isascii() and resource.name.isdigit()):
-        raise _bad_request(f"Node id must be an integer, but it is: {resource.name}")
+        raise _bad_request(f"a broker is named by its node id, a number, not {resource.name!r}")
     if resource.name and int(resource.name) not in image.brokers:
-        raise _bad_request(f"No broker {resource.name} is registered")
+        raise _bad_request(f"this cluster has no broker {resource.name}")
     _check_min_insync_replicas(image, resource, changes)
     allowed = {Change.CLUSTER_WIDE, Change.PER_BROKER if resource.name else Change.CLUSTER_WIDE}
     fixed = [
@@ -151,7 +152,10 @@ def _check_broker(
         if change.operation != ConfigOperation.DELETE and _change_of(change.name) not in allowed
     ]
     if fixed:
-        raise _bad_request(f"Cannot update these configs dynamically: [{', '.join(fixed)}]")
+        raise _bad_request(
+            f"a running broker cannot change {', '.join(fixed)}: set it in its configuration and "
+            "start it again"
+        )
 
 
 def _check_min_insync_replicas(
@@ -163,9 +167,15 @@ def _check_min_insync_replicas(
     if operation is None or not elr_enabled(image):
         return
     if resource.name:
-        raise _invalid("Broker-level min.insync.replicas cannot be altered while ELR is enabled.")
+        raise _invalid(
+            "min.insync.replicas holds for the whole cluster while eligible leader replicas are "
+            "kept: set it for all brokers at once, with an empty broker name"
+        )
     if operation == ConfigOperation.DELETE:
-        raise _invalid("Cluster-level min.insync.replicas cannot be removed while ELR is enabled.")
+        raise _invalid(
+            "the cluster needs a min.insync.replicas while eligible leader replicas are kept: set "
+            "another value in the place of this one"
+        )
 
 
 def _change_of(name: str) -> Change | None:
@@ -182,25 +192,33 @@ def _changed(
 ) -> dict[str, str]:
     """All texts of a resource after its changes."""
     if len({change.name for change in changes}) < len(changes):
-        raise _bad_request("Error due to duplicate config keys")
+        raise _bad_request("a setting is changed twice in one request")
     after = dict(before)
     for name, operation, value in changes:
         if operation == ConfigOperation.DELETE:
             after.pop(name, None)
             continue
         if operation not in tuple(ConfigOperation):
-            raise _bad_request(f"Unknown config operation {operation}")
+            raise _bad_request(
+                f"operation {operation} is unknown: 0 sets, 1 deletes, 2 appends, 3 subtracts"
+            )
         if value is None:
-            raise _bad_request(f"Null value not supported for : {name}")
-        setting = table.get(name)
-        if setting is None:
-            raise _invalid(f"Unknown topic config name: {name}")
+            raise _bad_request(f"no value is given for {name}")
+        setting = _known(table, name)
         if operation == ConfigOperation.SET:
             after[name] = value
         else:
             present = _present_list(setting, before, image, settings)
             after[name] = _list_changed(setting, present, ConfigOperation(operation), value)
     return after
+
+
+def _known(table: SettingTable, name: str) -> Setting[Any]:
+    """The declaration of a key. Raises ProtocolError(INVALID_CONFIG) with the nearest ones."""
+    try:
+        return table[name]
+    except UnknownSettingError as error:
+        raise _invalid(str(error)) from None
 
 
 def _present_list(
@@ -226,12 +244,12 @@ def _list_changed(
 ) -> str:
     if setting.kind is not SettingKind.LIST:
         raise _invalid(
-            f"Can't {operation.name} to key {setting.name} because its type is not LIST."
+            f"{setting.name} is not a list: it cannot be changed by {operation.name}, only by SET"
         )
     try:
         given = parse_value(SettingKind.LIST, value)
     except ValueError as error:
-        raise _invalid(f"Invalid value {value} for configuration {setting.name}: {error}") from None
+        raise _invalid(f"{setting.name} cannot be changed by {value!r}: {error}") from None
     assert isinstance(given, tuple)
     if operation is ConfigOperation.APPEND:
         return ",".join(dict.fromkeys((*present, *given)))

@@ -16,22 +16,24 @@ def check_topic_name(name: str) -> None:
     """Raises ProtocolError(INVALID_TOPIC_EXCEPTION) for what cannot be a topic's name."""
     reason = _illegal(name)
     if reason is not None:
-        raise ProtocolError(ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic name is invalid: {reason}")
+        raise ProtocolError(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
 
 
 def _illegal(name: str) -> str | None:
     if not name:
-        return "the empty string is not allowed"
+        return "a topic name has at least one character"
     if name in (".", ".."):
-        return f"'{name}' is not allowed"
+        return (
+            f"a topic cannot be called '{name}': that is a folder's name for itself or its parent"
+        )
     if len(name) > TOPIC_NAME_LENGTH_MAX:
         return (
-            f"the length of '{name}' is longer than the max allowed length {TOPIC_NAME_LENGTH_MAX}"
+            f"a topic name has at most {TOPIC_NAME_LENGTH_MAX} characters, this one has {len(name)}"
         )
     if not _LEGAL.fullmatch(name):
         return (
-            f"'{name}' contains one or more characters other than ASCII alphanumerics, "
-            "'.', '_' and '-'"
+            f"the name '{name}' has characters that a topic name cannot have: a to z, A to Z, "
+            "digits, '.', '_' and '-' are allowed"
         )
     return None
 

@@ -37,7 +37,7 @@ def decide_create_partitions(
             records += _grow(image, wanted, ring, so_far=len(records))
         except ProtocolError as error:
             result.error_code = error.code
-            result.error_message = error.message or None
+            result.error_message = error.message
         results.append(result)
     return Decision(
         () if request.validate_only else tuple(records), CreatePartitionsResponse(results=results)
@@ -50,7 +50,9 @@ def _grow(
     """Raises ProtocolError. `so_far` counts the partitions that the request made before."""
     topic = image.topics_by_name.get(wanted.name)
     if topic is None:
-        raise ProtocolError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "")
+        raise ProtocolError(
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {wanted.name!r}"
+        )
     present = len(topic.partitions)
     _check_count(topic, wanted.count)
     check_partition_count(so_far + wanted.count - present)
@@ -63,15 +65,11 @@ def _grow(
 
 def _check_count(topic: TopicImage, count: int) -> None:
     present = len(topic.partitions)
-    if count == present:
-        raise ProtocolError(
-            ErrorCode.INVALID_PARTITIONS, f"Topic already has {present} partition(s)."
-        )
-    if count < present:
+    if count <= present:
         raise ProtocolError(
             ErrorCode.INVALID_PARTITIONS,
-            f"The topic {topic.name} currently has {present} partition(s); {count} would not be "
-            "an increase.",
+            f"topic {topic.name} has {present} partitions and cannot be brought to {count}: the "
+            "number only grows",
         )
 
 
@@ -86,8 +84,7 @@ def _replicas(
     if len(wanted.assignments) != more:
         raise ProtocolError(
             ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-            f"Attempted to add {more} additional partition(s), but only "
-            f"{len(wanted.assignments)} assignment(s) were specified.",
+            f"{more} partitions are to be added and {len(wanted.assignments)} assigned to brokers",
         )
     for assignment in wanted.assignments:
         check_assignment(assignment.broker_ids, image.brokers, factor)

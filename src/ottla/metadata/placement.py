@@ -32,14 +32,12 @@ class Ring:
         if not self._active:
             raise _cannot(
                 replication_factor,
-                "All brokers are currently fenced, or have all their log directories cordoned.",
+                "no broker is up and takes new partitions",
             )
         if replication_factor > len(self._brokers):
             raise _cannot(
                 replication_factor,
-                f"The target replication factor of {replication_factor} cannot be reached because "
-                f"only {len(self._brokers)} broker(s) are registered or some brokers have all "
-                "their log directories cordoned.",
+                f"{len(self._brokers)} brokers of this cluster take new partitions",
             )
         replicas = self._take(replication_factor)
         self._placed += 1
@@ -110,5 +108,5 @@ def _is_cordoned(broker: BrokerImage) -> bool:
 def _cannot(replication_factor: int, why: str) -> ProtocolError:
     return ProtocolError(
         ErrorCode.INVALID_REPLICATION_FACTOR,
-        f"Unable to replicate the partition {replication_factor} time(s): {why}",
+        f"a partition cannot have {replication_factor} replicas: {why}",
     )

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from ottla.base.errors import ErrorCode, ProtocolError
-from ottla.base.ids import RESERVED_UUIDS, ZERO_UUID
+from ottla.base.ids import RESERVED_UUIDS, ZERO_UUID, format_uuid
 from ottla.base.world import Rng
 from ottla.metadata.assignments import check_assignment, new_partition
 from ottla.metadata.configs import check_topic_configs, cluster_topic_settings
@@ -88,16 +88,18 @@ class _Planner:
     def _check_name(self, name: str) -> None:
         if name == CLUSTER_METADATA:
             raise ProtocolError(
-                ErrorCode.INVALID_REQUEST, f"Creation of internal topic {name} is prohibited."
+                ErrorCode.INVALID_REQUEST, f"{name} is the cluster's own log and cannot be created"
             )
         check_topic_name(name)
         if name in self.image.topics_by_name:
-            raise ProtocolError(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
+            raise ProtocolError(
+                ErrorCode.TOPIC_ALREADY_EXISTS, f"there is a topic {name!r} already"
+            )
         other = self.taken.get(collision_key(name))
         if other is not None:
             raise ProtocolError(
                 ErrorCode.INVALID_TOPIC_EXCEPTION,
-                f"Topic '{name}' collides with existing topic: {other}",
+                f"the name {name!r} is too close to the topic {other!r}: metrics write '.' as '_'",
             )
 
     def _placed(self, request: CreatableTopic) -> list[PartitionImage]:
@@ -105,12 +107,12 @@ class _Planner:
         if factor < USE_DEFAULT or factor == 0:
             raise ProtocolError(
                 ErrorCode.INVALID_REPLICATION_FACTOR,
-                "Replication factor must be larger than 0, or -1 to use the default value.",
+                f"a partition cannot have {factor} replicas: give 1 or more, or -1 for the default",
             )
         if count < USE_DEFAULT or count == 0:
             raise ProtocolError(
                 ErrorCode.INVALID_PARTITIONS,
-                "Number of partitions was set to an invalid non-positive value.",
+                f"a topic cannot have {count} partitions: give 1 or more, or -1 for the default",
             )
         if factor == USE_DEFAULT:
             factor = self.settings[broker.DEFAULT_REPLICATION_FACTOR]
@@ -123,13 +125,14 @@ class _Planner:
         if request.replication_factor != USE_DEFAULT:
             raise ProtocolError(
                 ErrorCode.INVALID_REQUEST,
-                "A manual partition assignment was specified, but replication factor was not set "
-                "to -1.",
+                "partitions are assigned to brokers by hand, so the replication factor is -1, not "
+                f"{request.replication_factor}",
             )
         if request.num_partitions != USE_DEFAULT:
             raise ProtocolError(
                 ErrorCode.INVALID_REQUEST,
-                "A manual partition assignment was specified, but numPartitions was not set to -1.",
+                "partitions are assigned to brokers by hand, so their number is -1, not "
+                f"{request.num_partitions}",
             )
         replicas = _by_index(request.assignments)
         factor = None
@@ -139,7 +142,7 @@ class _Planner:
         if sorted(replicas) != list(range(len(replicas))):
             raise ProtocolError(
                 ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-                "partitions should be a consecutive 0-based integer sequence",
+                f"partitions are numbered from 0 without a gap, not {sorted(replicas)}",
             )
         return [new_partition(self.image, index, replicas[index]) for index in range(len(replicas))]
 
@@ -150,8 +153,7 @@ def _by_index(assignments: Iterable[CreatableReplicaAssignment]) -> dict[int, li
         if assignment.partition_index in replicas:
             raise ProtocolError(
                 ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-                "Found multiple manual partition assignments for partition "
-                f"{assignment.partition_index}",
+                f"partition {assignment.partition_index} is assigned to brokers twice",
             )
         replicas[assignment.partition_index] = assignment.broker_ids
     return replicas
@@ -175,14 +177,18 @@ def check_partition_count(total: int) -> None:
     """Raises ProtocolError(POLICY_VIOLATION) where one request wants too many."""
     if total > PARTITIONS_PER_REQUEST_MAX:
         raise ProtocolError(
-            ErrorCode.POLICY_VIOLATION, "Excessively large number of partitions per request."
+            ErrorCode.POLICY_VIOLATION,
+            f"one request makes at most {PARTITIONS_PER_REQUEST_MAX} partitions, and this one asks "
+            f"for {total}: split it",
         )
 
 
 def check_named_once(times: int, *, by: str = "name") -> None:
     """Raises ProtocolError(INVALID_REQUEST): one request says one thing about one topic."""
     if times > 1:
-        raise ProtocolError(ErrorCode.INVALID_REQUEST, f"Duplicate topic {by}.")
+        raise ProtocolError(
+            ErrorCode.INVALID_REQUEST, f"a topic {by} is given {times} times in one request"
+        )
 
 
 def partition_count(request: CreatableTopic, settings: BrokerSettings) -> int:
@@ -296,7 +302,7 @@ def _deletion_disabled(
         code = ErrorCode.INVALID_REQUEST
     return DeleteTopicsResponse(
         responses=[
-            _not_deleted(name, topic_id, code, "Topic deletion is disabled.")
+            _not_deleted(name, topic_id, code, "delete.topic.enable=false: topics stay")
             for name, topic_id in wanted
         ]
     )
@@ -322,7 +328,7 @@ def _meant_twice(name: str | None, topic_id: bytes) -> list[DeletableTopicResult
     """A topic that is meant by its name and by its id gets one answer, under its name."""
     if name is None:
         return []
-    reason = "The provided topic name maps to an ID that was already supplied."
+    reason = f"topic {name!r} is given by its name and by its id in one request"
     return [_not_deleted(name, topic_id, ErrorCode.INVALID_REQUEST, reason)]
 
 
@@ -332,20 +338,20 @@ def _find(image: MetadataImage, name: str | None, topic_id: bytes) -> TopicImage
         return _find_by_id(image, topic_id)
     if topic_id != ZERO_UUID:
         raise ProtocolError(
-            ErrorCode.INVALID_REQUEST, "You may not specify both topic name and topic id."
+            ErrorCode.INVALID_REQUEST, f"give topic {name!r} by its name or by its id, not by both"
         )
     by_name = image.topics_by_name.get(name)
     if by_name is None:
-        raise ProtocolError(
-            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition."
-        )
+        raise ProtocolError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {name!r}")
     return by_name
 
 
 def _find_by_id(image: MetadataImage, topic_id: bytes) -> TopicImage:
     if topic_id == ZERO_UUID:
-        raise ProtocolError(ErrorCode.INVALID_REQUEST, "Neither topic name nor id were specified.")
+        raise ProtocolError(ErrorCode.INVALID_REQUEST, "a topic is given by neither name nor id")
     by_id = image.topics_by_id.get(topic_id)
     if by_id is None:
-        raise ProtocolError(ErrorCode.UNKNOWN_TOPIC_ID, "This server does not host this topic ID.")
+        raise ProtocolError(
+            ErrorCode.UNKNOWN_TOPIC_ID, f"there is no topic with the id {format_uuid(topic_id)}"
+        )
     return by_id

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+_REPLICA = re.compile(r"[0-9]+:[0-9]+")
+
 
 class Refusal(NamedTuple):
     """Why a value is refused, and the part of it to show where that is not the whole."""
@@ -21,7 +23,7 @@ def at_least(low: float) -> Callable[[float], Refusal | None]:
     """Numbers from `low` on."""
 
     def check(value: float) -> Refusal | None:
-        return Refusal(f"Value must be at least {low}") if value < low else None
+        return Refusal(f"the least is {low}") if value < low else None
 
     return check
 
@@ -30,9 +32,9 @@ def between(low: float, high: float) -> Callable[[float], Refusal | None]:
     """Numbers in `[low, high]`."""
 
     def check(value: float) -> Refusal | None:
-        if value < low:
-            return Refusal(f"Value must be at least {low}")
-        return Refusal(f"Value must be no more than {high}") if value > high else None
+        if low <= value <= high:
+            return None
+        return Refusal(f"it lies between {low} and {high}")
 
     return check
 
@@ -43,7 +45,7 @@ def between_or(low: int, high: int, special: int) -> Callable[[int], Refusal | N
     def check(value: int) -> Refusal | None:
         if low <= value <= high or value == special:
             return None
-        return Refusal(f"Value must be between {low} and {high} or equal to {special}")
+        return Refusal(f"it lies between {low} and {high}, or is {special}")
 
     return check
 
@@ -52,7 +54,7 @@ def one_of(*allowed: str) -> Callable[[str], Refusal | None]:
     """One of a few words."""
 
     def check(value: str) -> Refusal | None:
-        return None if value in allowed else Refusal(f"String must be one of: {', '.join(allowed)}")
+        return None if value in allowed else Refusal(f"choose from {', '.join(allowed)}")
 
     return check
 
@@ -63,23 +65,14 @@ def each_one_of(*allowed: str) -> Callable[[tuple[str, ...]], Refusal | None]:
     def check(values: tuple[str, ...]) -> Refusal | None:
         for value in values:
             if value not in allowed:
-                return Refusal(f"String must be one of: {', '.join(allowed)}", value)
+                return Refusal(f"choose from {', '.join(allowed)}", value)
         return None
 
     return check
 
 
-def replica_list(name: str) -> Callable[[tuple[str, ...]], Refusal | None]:
-    """`*` for all, or `partition:broker` pairs (KIP-73)."""
-    pair = re.compile(r"[0-9]+:[0-9]+")
-    wanted = (
-        f"{name} must be the literal '*' or a list of replicas in the following format: "
-        "[partitionId]:[brokerId],[partitionId]:[brokerId],..."
-    )
-
-    def check(values: tuple[str, ...]) -> Refusal | None:
-        if values == ("*",) or all(pair.fullmatch(value) for value in values):
-            return None
-        return Refusal(wanted, f"[{', '.join(values)}]")
-
-    return check
+def replica_list(values: tuple[str, ...]) -> Refusal | None:
+    """A check: `*` for all, or `partition:broker` pairs (KIP-73)."""
+    if values == ("*",) or all(_REPLICA.fullmatch(value) for value in values):
+        return None
+    return Refusal("say * for all replicas, or name each as partition:broker (0:1,1:2)")

@@ -46,5 +46,5 @@ def listener_list(values: tuple[str, ...]) -> Refusal | None:
         return Refusal(str(error))
     names = [endpoint.listener for endpoint in endpoints]
     if len(set(names)) < len(names):
-        return Refusal("Each listener must have a different name")
+        return Refusal("two addresses share a listener name: give each its own")
     return None

@@ -88,8 +88,8 @@ class Setting(Struct, Generic[T_co], frozen=True, kw_only=True):
         return format_value(cast("Value", self.default))
 
     def _refuse(self, shown: str, reason: str) -> SettingError:
-        shown = "[hidden]" if self.sensitive else shown
-        return SettingError(f"Invalid value {shown} for configuration {self.name}: {reason}")
+        what = "this (hidden) value" if self.sensitive else repr(shown)
+        return SettingError(f"{self.name} cannot be {what}: {reason}")
 
 
 class SettingTable:

@@ -263,7 +263,7 @@ LEADER_REPLICATION_THROTTLED_REPLICAS: Setting[tuple[str, ...]] = SETTINGS.decla
     (),
     "Replicas, as partition:broker pairs or * for all, whose reads the leader slows down to the "
     "replication quota.",
-    check=replica_list("leader.replication.throttled.replicas"),
+    check=replica_list,
 )
 FOLLOWER_REPLICATION_THROTTLED_REPLICAS: Setting[tuple[str, ...]] = SETTINGS.declare(
     SettingKind.LIST,
@@ -271,7 +271,7 @@ FOLLOWER_REPLICATION_THROTTLED_REPLICAS: Setting[tuple[str, ...]] = SETTINGS.dec
     (),
     "Replicas, as partition:broker pairs or * for all, that fetch no faster than the replication "
     "quota.",
-    check=replica_list("follower.replication.throttled.replicas"),
+    check=replica_list,
 )
 REMOTE_STORAGE_ENABLE = SETTINGS.declare(
     _BOOLEAN,
@@ -345,13 +345,13 @@ def check_together(values: Mapping[str, Value]) -> None:
     assert isinstance(high, int)
     if low > high:
         raise SettingError(
-            f"conflict topic config setting {MIN_COMPACTION_LAG_MS.name} ({low}) > "
-            f"{MAX_COMPACTION_LAG_MS.name} ({high})"
+            f"{MIN_COMPACTION_LAG_MS.name}={low} is above {MAX_COMPACTION_LAG_MS.name}={high}: "
+            "lower the first or raise the second"
         )
     if values[REMOTE_STORAGE_ENABLE.name]:
         raise SettingError(
-            "Tiered Storage functionality is disabled in the broker. "
-            "Topic cannot be configured with remote log storage."
+            f"{REMOTE_STORAGE_ENABLE.name}=true needs tiered storage, which this broker does not "
+            "have: leave it false"
         )
 
 

@@ -73,14 +73,14 @@ def _parse_boolean(text: str) -> bool:
         case "false":
             return False
         case _:
-            raise ValueError("Expected value to be either true or false")
+            raise ValueError("say true or false")
 
 
 def _parse_whole(kind: SettingKind, text: str) -> int:
     bound = 1 << (_WHOLE_BITS[kind] - 1)
     number = int(text) if _WHOLE.fullmatch(text) else bound
     if not -bound <= number < bound:
-        raise ValueError(f"Not a number of type {kind.name}")
+        raise ValueError(f"it is a whole number from {-bound} to {bound - 1}")
     return number
 
 
@@ -88,7 +88,7 @@ def _parse_double(text: str) -> float:
     found = _DECIMAL.fullmatch(text)
     number = float(found[1]) if found else math.inf
     if math.isinf(number):
-        raise ValueError("Not a number of type DOUBLE")
+        raise ValueError("it is a decimal number, as 0.5")
     return number
 
 
@@ -98,5 +98,5 @@ def _parse_list(text: str) -> tuple[str, ...]:
         return ()
     items = tuple(dict.fromkeys(_COMMA.split(text)))
     if "" in items:
-        raise ValueError("values must not be empty")
+        raise ValueError("an item between its commas is empty")
     return items

@@ -50,7 +50,7 @@ def dump(*options: str) -> str:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed partition of several segments, with all codecs and several epochs."""
     directory = tmp_path_factory.mktemp("data") / "topic-0"
-    config = LogConfig(segment_bytes=30_000, index_interval_bytes=1000)
+    config = LogConfig(segment_bytes=20_000, index_interval_bytes=1000)
     log = PartitionLog.create(str(directory), Uuid(bytes(15) + b"\x07"), config, disk=LocalDisk())
     for number in range(BATCHES):
         records = [
@@ -62,8 +62,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
             for index in range(7)
         ]
-        batch = build_batch(records, codec=Codec(number % 5), producer_id=number % 3, producer_epoch=0,
-                            base_sequence=number * 7)  # fmt: skip
+        batch = build_batch(
+            records,
+            codec=Codec(number % 5),
+            producer_id=number % 3,
+            producer_epoch=0,
+            base_sequence=number * 7,
+        )
         log.append(batch, leader_epoch=number // 50, now_ms=NOW_MS)
     log.close()
     return directory
