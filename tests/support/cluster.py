@@ -105,6 +105,15 @@ class Cluster:
         return self.image.topics_by_name[topic].partitions[index]
 
 
+def tells(answer: tuple[int, str | None], code: int, facts: Iterable[str]) -> bool:
+    """Whether an answer has this error code and its message all of these facts."""
+    told, message = answer
+    assert told == code, answer
+    missing = [fact for fact in facts if fact not in (message or "")]
+    assert not missing, f"{message!r} does not tell {missing}"
+    return True
+
+
 def directory_of(node_id: int) -> bytes:
     """The id of a node's only data directory."""
     return (1000 + node_id).to_bytes(16, "big")

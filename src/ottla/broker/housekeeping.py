@@ -16,9 +16,12 @@ from ottla.broker.metadata_service import MetadataService
 from ottla.broker.partition import Partition
 from ottla.broker.replicas import LocalReplicas
 from ottla.log.errors import StorageError
+from ottla.metadata.image import MetadataDelta, MetadataImage
 
 log = logging.getLogger(__name__)
 
+OPENED_PER_TURN = 2
+"""Partitions whose files are made in one turn of the loop."""
 TICK_SECONDS = 1.0
 """How often to look for folders to remove, logs to flush and segments to roll."""
 
@@ -43,17 +46,33 @@ class Housekeeping:
         self._checkpoint_interval_ms = checkpoint_interval_ms
         self._metadata_bytes_between_snapshots = metadata_bytes_between_snapshots
         self._tasks: list[asyncio.Task[None]] = []
+        self._opening: asyncio.Handle | None = None
 
     def start(self) -> None:
+        self._open_some()
         self._tasks = [
             asyncio.create_task(_every(TICK_SECONDS, self.tick)),
             asyncio.create_task(_every(self._checkpoint_interval_ms / 1000, self.checkpoint)),
         ]
 
     async def stop(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def follow(self, image: MetadataImage, delta: MetadataDelta) -> None:
+        """The metadata changed: do what it asks of this node, and open new partitions soon."""
+        self._replicas.apply(image, delta, self._clock.monotonic_ms())
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().call_soon(self._open_some)
+
+    def _open_some(self) -> None:
+        """A few in each turn of the loop, so that requests go on between them."""
+        loop = asyncio.get_running_loop()
+        more = self._replicas.open_some(OPENED_PER_TURN)
+        self._opening = loop.call_soon(self._open_some) if more else None
 
     async def tick(self) -> None:
         """Remove deleted folders, roll segments that are old enough, flush what asks for it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from ottla.base.errors import ErrorCode
 from ottla.base.ids import NodeId, Offset, PartitionIndex, TopicName, TopicPartition, Uuid
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 DELETED_SUFFIX = "-delete"
 """As Kafka names the folder of a partition whose topic is gone, with a random part before it."""
+FOLDER_NAME_LENGTH_MAX = 255
 
 
 class DeletedFolder:
@@ -53,6 +55,8 @@ class LocalReplicas:
         self._rng = rng
         self._by_name: dict[tuple[str, int], Partition] = {}
         self._by_id: dict[tuple[bytes, int], Partition] = {}
+        # Placed here and not opened yet, in the order in which they came.
+        self._unopened: dict[tuple[bytes, int], None] = {}
         self._image: MetadataImage | None = None
         self.deleted: list[DeletedFolder] = []
 
@@ -71,7 +75,9 @@ class LocalReplicas:
             return found
         image = self._image
         known = None if image is None else image.topics_by_name.get(topic)
-        return self._why_missing(known, index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        return self._open_now(known, index) or _why_missing(
+            known, index, self._node_id, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        )
 
     def find_by_id(self, topic_id: bytes, index: int) -> Partition | ErrorCode:
         """The replica here, or why there is none."""
@@ -80,18 +86,9 @@ class LocalReplicas:
             return found
         image = self._image
         known = None if image is None else image.topics_by_id.get(topic_id)
-        return self._why_missing(known, index, ErrorCode.UNKNOWN_TOPIC_ID)
-
-    def _why_missing(
-        self, topic: TopicImage | None, index: int, unknown_topic: ErrorCode
-    ) -> ErrorCode:
-        if topic is None:
-            return unknown_topic
-        if not 0 <= index < len(topic.partitions):
-            return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        if self._node_id in topic.partitions[index].replicas:
-            return ErrorCode.KAFKA_STORAGE_ERROR  # its log could not be opened
-        return ErrorCode.NOT_LEADER_OR_FOLLOWER
+        return self._open_now(known, index) or _why_missing(
+            known, index, self._node_id, ErrorCode.UNKNOWN_TOPIC_ID
+        )
 
     def topic_layers(self, name: str, image: MetadataImage) -> Layers:
         """A topic's settings over those of this broker."""
@@ -108,25 +105,23 @@ class LocalReplicas:
         for topic_id, indexes in delta.partitions_changed.items():
             changed = image.topics_by_id.get(topic_id)
             if changed is not None:
-                self._apply_partitions(changed, indexes, image)
+                self._apply_partitions(changed, indexes)
         for resource in delta.configs_changed:
             if resource.type == ResourceType.TOPIC:
                 self._apply_config(resource.name, image)
 
     def load(self, image: MetadataImage, now_ms: int) -> None:
-        """Open everything that the image places on this node, and clear away what it does not."""
+        """Open every partition of the image that has data here; the others wait for `open_some`."""
         self._image = image
+        folders = set(self._directory.disk.list_dir(self._directory.path))
         for topic in image.topics_by_name.values():
-            self._apply_partitions(topic, range(len(topic.partitions)), image)
-        self._find_deleted(now_ms)
+            self._apply_partitions(topic, range(len(topic.partitions)))
+            for index in range(len(topic.partitions)):
+                if f"{topic.name}-{index}" in folders:
+                    self._open_now(topic, index)
+        self._find_deleted(folders, now_ms)
 
-    def _apply_partitions(
-        self, topic: TopicImage, indexes: Iterable[int], image: MetadataImage
-    ) -> None:
-        values = self._topic_settings.values(image.topic_configs(topic.name))
-        config = LogConfig.from_values(values)
-        min_insync = values[topic_settings.MIN_INSYNC_REPLICAS.name]
-        assert isinstance(min_insync, int)
+    def _apply_partitions(self, topic: TopicImage, indexes: Iterable[int]) -> None:
         for index in indexes:
             state = topic.partitions[index]
             if self._node_id not in state.replicas:
@@ -134,13 +129,36 @@ class LocalReplicas:
                 continue
             partition = self._by_id.get((topic.topic_id, index))
             if partition is None:
-                partition = self._open(topic, index, config, min_insync)
-            if partition is not None:
+                self._unopened[topic.topic_id, index] = None
+            else:
                 partition.lead_or_follow(state, self._node_id)
 
-    def _open(
-        self, topic: TopicImage, index: int, config: LogConfig, min_insync_replicas: int
-    ) -> Partition | None:
+    # -- opening ---------------------------------------------------------------------------------
+
+    def open_some(self, limit: int) -> bool:
+        """Open up to `limit` partitions that nobody has asked for yet; whether more are left.
+
+        Making a folder and its files takes a millisecond on some disks: a topic of a thousand
+        partitions must not hold up the loop for a second.
+        """
+        image = self._image
+        assert image is not None
+        for topic_id, index in list(islice(self._unopened, limit)):
+            self._open_now(image.topics_by_id[topic_id], index)
+        return bool(self._unopened)
+
+    def _open_now(self, topic: TopicImage | None, index: int) -> Partition | None:
+        """Open a partition that still waits for it; None for any other."""
+        if topic is None or (topic.topic_id, index) not in self._unopened:
+            return None
+        del self._unopened[topic.topic_id, index]
+        partition = self._open(topic, index)
+        if partition is not None:
+            partition.lead_or_follow(topic.partitions[index], self._node_id)
+        return partition
+
+    def _open(self, topic: TopicImage, index: int) -> Partition | None:
+        config, min_insync_replicas = self._settings_of(topic)
         try:
             opened = self._open_log(topic, index, config)
         except (StorageError, OSError) as error:
@@ -189,15 +207,20 @@ class LocalReplicas:
         topic = image.topics_by_name.get(name)
         if topic is None:
             return
-        values = self._topic_settings.values(image.topic_configs(name))
-        config = LogConfig.from_values(values)
-        min_insync = values[topic_settings.MIN_INSYNC_REPLICAS.name]
-        assert isinstance(min_insync, int)
+        config, min_insync_replicas = self._settings_of(topic)
         for index in range(len(topic.partitions)):
             partition = self._by_id.get((topic.topic_id, index))
             if partition is not None:
                 partition.log.config = config
-                partition.min_insync_replicas = min_insync
+                partition.min_insync_replicas = min_insync_replicas
+
+    def _settings_of(self, topic: TopicImage) -> tuple[LogConfig, int]:
+        """What the topic's settings mean to its logs, and its `min.insync.replicas`."""
+        assert self._image is not None
+        values = self._topic_settings.values(self._image.topic_configs(topic.name))
+        min_insync_replicas = values[topic_settings.MIN_INSYNC_REPLICAS.name]
+        assert isinstance(min_insync_replicas, int)
+        return LogConfig.from_values(values), min_insync_replicas
 
     # -- deleting --------------------------------------------------------------------------------
 
@@ -216,6 +239,7 @@ class LocalReplicas:
             self._retire(partition.log, 0)
 
     def _forget(self, topic: TopicImage, index: int) -> Partition | None:
+        self._unopened.pop((topic.topic_id, index), None)
         partition = self._by_id.pop((topic.topic_id, index), None)
         # The name may already belong to a new topic.
         if partition is not None and self._by_name.get((topic.name, index)) is partition:
@@ -225,14 +249,16 @@ class LocalReplicas:
     def _retire(self, retired: PartitionLog, due_ms: int) -> None:
         """Free the name at once and the disk later: readers may still be sending from the files."""
         retired.close()
-        path = f"{retired.directory}.{self._rng.uuid().hex()}{DELETED_SUFFIX}"
+        suffix = f".{self._rng.uuid().hex()}{DELETED_SUFFIX}"
+        name = retired.directory.rpartition("/")[2][: FOLDER_NAME_LENGTH_MAX - len(suffix)]
+        path = f"{self._directory.path}/{name}{suffix}"
         self._directory.disk.rename(retired.directory, path)
         self._directory.disk.sync_dir(self._directory.path)
         self.deleted.append(DeletedFolder(path, due_ms))
 
-    def _find_deleted(self, now_ms: int) -> None:
+    def _find_deleted(self, folders: Iterable[str], now_ms: int) -> None:
         """Folders that an earlier run renamed but did not live to remove."""
-        for name in self._directory.disk.list_dir(self._directory.path):
+        for name in folders:
             if name.endswith(DELETED_SUFFIX):
                 self.deleted.append(DeletedFolder(f"{self._directory.path}/{name}", now_ms))
 
@@ -248,6 +274,19 @@ class LocalReplicas:
         """Flush and close every log."""
         for partition in self:
             partition.log.close()
+
+
+def _why_missing(
+    topic: TopicImage | None, index: int, node_id: NodeId, unknown_topic: ErrorCode
+) -> ErrorCode:
+    """Why a partition that the metadata may or may not know is not served here."""
+    if topic is None:
+        return unknown_topic
+    if not 0 <= index < len(topic.partitions):
+        return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    if node_id in topic.partitions[index].replicas:
+        return ErrorCode.KAFKA_STORAGE_ERROR  # its log could not be opened
+    return ErrorCode.NOT_LEADER_OR_FOLLOWER
 
 
 def remove_tree(directory: LogDirectory, path: str) -> None:

@@ -20,3 +20,8 @@ class StorageError(ProtocolError):
 
     def __init__(self, message: str) -> None:
         super().__init__(ErrorCode.KAFKA_STORAGE_ERROR, message)
+
+
+def storage_error(doing: str, directory: str, error: Exception) -> StorageError:
+    """What failed, where, and what the disk said."""
+    return StorageError(f"cannot {doing} {directory}: {error}")

@@ -26,7 +26,9 @@ class OpenFiles:
         self.limit = limit
         self._holders: OrderedDict[PooledFile, None] = OrderedDict()
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many are open now."""
         return len(self._holders)
 
     def admit(self, holder: PooledFile) -> None:

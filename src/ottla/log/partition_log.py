@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from ottla.base.ids import ZERO_UUID, LeaderEpoch, Offset, Uuid
 from ottla.base.world import Buffer, Disk
 from ottla.log import checkpoints, names, rolling, timestamps
 from ottla.log.config import LogConfig
 from ottla.log.epoch_file import EpochFile, write_small
-from ottla.log.errors import OffsetOutOfRangeError, StorageError
+from ottla.log.errors import OffsetOutOfRangeError, StorageError, storage_error
 from ottla.log.flush import FlushPlan, Unsynced
 from ottla.log.index_file import DamagedIndexError
 from ottla.log.leader_epochs import LeaderEpochs
 from ottla.log.open_files import OpenFiles
-from ottla.log.recovery import Recovery, read_topic_id, remove_segment
-from ottla.log.scan import DamagedLogError
-from ottla.log.segment import (
-    LogSlice,
-    Segment,
+from ottla.log.recovery import (
+    Recovery,
+    read_topic_id,
+    remove_folder,
+    remove_segment,
+    segment_bases,
 )
+from ottla.log.scan import DamagedLogError
+from ottla.log.segment import LogSlice, Segment
 from ottla.log.segments import SegmentInfo, Segments
 from ottla.log.timestamps import TimestampedOffset
 from ottla.wire.records.header import (
@@ -41,6 +44,8 @@ __all__ = ["FlushPlan", "LogSlice", "PartitionLog", "SegmentInfo", "TimestampedO
 
 _START: Final = Offset(0)
 
+Result = TypeVar("Result")
+
 
 class PartitionLog:
     """Batches from `log_start_offset` to `log_end_offset` (exclusive, committed ones only).
@@ -51,6 +56,7 @@ class PartitionLog:
 
     __slots__ = (
         "_closed",
+        "_closed_end_offset",
         "_config",
         "_disk",
         "_epochs",
@@ -103,10 +109,11 @@ class PartitionLog:
         )
         self._failure: StorageError | None = None
         self._closed = False
+        self._closed_end_offset = -1  # where an orderly stop has left it, with its indexes
         self._truncations = 0
         self._flush_due_ms = -1
         self._ticked_offset = -1
-        self._configure(config)
+        self.config = config
 
     # --- opening and closing ---
 
@@ -126,17 +133,15 @@ class PartitionLog:
         Nothing is synced yet: the first flush does it. `files` bounds the open files of many
         partitions together; it must be of the same disk.
         """
-        files = files or OpenFiles(disk)
+        files = OpenFiles(disk) if files is None else files
         try:
             disk.make_dir(directory)
-            if any(
-                names.segment_base_offset(name) is not None for name in disk.list_dir(directory)
-            ):
+            if segment_bases(disk.list_dir(directory)):
                 raise StorageError(f"{directory} already holds a log")
             segment = Segment(directory, start_offset, config, files, fresh=True)
             segment.log.create()
         except OSError as error:
-            raise _storage_error("create", directory, error) from error
+            raise storage_error("create", directory, error) from error
         log = cls(
             directory,
             ZERO_UUID,
@@ -169,7 +174,7 @@ class PartitionLog:
         Otherwise all that is not below `recovery_point` is read and checked; a torn tail is cut.
         `log_start_offset` comes from the log directory's checkpoint.
         """
-        files = files or OpenFiles(disk)
+        files = OpenFiles(disk) if files is None else files
         try:
             recovered = Recovery(
                 directory,
@@ -181,7 +186,7 @@ class PartitionLog:
             ).run()
             topic_id = read_topic_id(disk, directory)
         except (OSError, DamagedLogError, DamagedIndexError) as error:
-            raise _storage_error("open", directory, error) from error
+            raise storage_error("open", directory, error) from error
         log = cls(
             directory,
             topic_id,
@@ -196,6 +201,8 @@ class PartitionLog:
         older = recovered.segments[:-1]
         unsynced = [segment for segment in older if segment.next_offset >= recovery_point]
         log._unsynced.note_found(directory, unsynced, clean=clean)
+        if clean:
+            log._closed_end_offset = min(log.log_end_offset, recovery_point)
         return log
 
     def assign_topic_id(self, topic_id: Uuid) -> None:
@@ -213,13 +220,14 @@ class PartitionLog:
         if self._closed:
             return
         self.drop_staged()
+        self._closed = True
+        is_untouched = self.log_end_offset == self._closed_end_offset and not self._unsynced
         try:
-            if self._failure is None:
+            if self._failure is None and not is_untouched:
                 self._checked("write the indexes of", self._segments.active.seal)
                 self._unsynced.note_sealed(self._segments.active)
                 self.flush()
         finally:
-            self._closed = True
             self._segments.release()
 
     def delete(self) -> None:
@@ -227,12 +235,7 @@ class PartitionLog:
         self.drop_staged()
         self._closed = True
         self._segments.release()
-        try:
-            for name in self._disk.list_dir(self.directory):
-                self._disk.unlink(f"{self.directory}/{name}")
-            self._disk.remove_dir(self.directory)
-        except OSError as error:
-            raise _storage_error("delete", self.directory, error) from error
+        self._checked("delete", lambda: remove_folder(self._disk, self.directory))
 
     # --- what it holds ---
 
@@ -243,9 +246,6 @@ class PartitionLog:
 
     @config.setter
     def config(self, config: LogConfig) -> None:
-        self._configure(config)
-
-    def _configure(self, config: LogConfig) -> None:
         self._config = config
         self._segment_bytes = config.segment_bytes
         self._tail.configure(config)
@@ -320,7 +320,7 @@ class PartitionLog:
         next_offset = base_offset + header.last_offset_delta + 1
         if rolling.must_roll(tail, header, next_offset, self._config):
             start = rolling.next_base(self._next_offset, base_offset, next_offset)
-            tail = Segment(self.directory, start, self._config, self._files, fresh=True)
+            tail = self._new_segment(start)
             self._staged_segments.append(tail)
             self._tail = tail
         if not tail.size:
@@ -328,6 +328,9 @@ class PartitionLog:
             tail.opened_ms = now_ms
         tail.roll_after_timestamp = rolling.roll_after(tail, self._config)
         return tail
+
+    def _new_segment(self, base_offset: int) -> Segment:
+        return Segment(self.directory, base_offset, self._config, self._files, fresh=True)
 
     def commit(self) -> None:
         """Write all staged batches, with one append for each segment that they reach.
@@ -347,10 +350,10 @@ class PartitionLog:
                 self.log_end_offset = tail.next_offset  # type: ignore[assignment]  # see `stage`
             if self._staged_segments:
                 self._write_staged_segments()
-        except OSError as error:
+        except (OSError, DamagedLogError) as error:
             self._undo_failed_append()
             self.drop_staged()
-            raise _storage_error("append to", self.directory, error) from error
+            raise storage_error("append to", self.directory, error) from error
 
     def _write_staged_segments(self) -> None:
         while self._staged_segments:
@@ -426,7 +429,7 @@ class PartitionLog:
         try:
             return self._segments.slice(offset, max_bytes, end_offset, min_one_batch=min_one_batch)
         except (OSError, DamagedLogError, DamagedIndexError) as error:
-            raise _storage_error("read", self.directory, error) from error
+            raise storage_error("read", self.directory, error) from error
 
     def available_bytes(self, offset: int, end_offset: int) -> int:
         """How much a read from `offset` to `end_offset` would find, over all segments."""
@@ -434,24 +437,18 @@ class PartitionLog:
         end_offset = min(end_offset, self.log_end_offset)
         if offset >= end_offset:
             return 0
-        try:
-            return self._segments.bytes_between(offset, end_offset)
-        except (OSError, DamagedLogError, DamagedIndexError) as error:
-            raise _storage_error("read", self.directory, error) from error
+        return self._checked("read", lambda: self._segments.bytes_between(offset, end_offset))
 
     def offset_for_timestamp(self, timestamp: int) -> TimestampedOffset | None:
         """The first record, not below the log start, with at least this timestamp (KIP-79)."""
-        try:
-            return timestamps.first_from(list(self._segments), timestamp, self.log_start_offset)
-        except (OSError, DamagedLogError, DamagedIndexError) as error:
-            raise _storage_error("read", self.directory, error) from error
+        return self._checked(
+            "read",
+            lambda: timestamps.first_from(list(self._segments), timestamp, self.log_start_offset),
+        )
 
     def max_timestamp(self) -> TimestampedOffset | None:
         """The first record with the largest timestamp; None where none has one (KIP-734)."""
-        try:
-            return timestamps.largest(list(self._segments))
-        except (OSError, DamagedLogError, DamagedIndexError) as error:
-            raise _storage_error("read", self.directory, error) from error
+        return self._checked("read", lambda: timestamps.largest(list(self._segments)))
 
     # --- epochs ---
 
@@ -475,16 +472,11 @@ class PartitionLog:
         """Close the last segment and begin a new one at the log end; nothing where it is empty."""
         assert not self._tail.buffers, "commit first"
         if self._segments.active.size:
-            self._checked("roll", self._roll)
-            self._tail.opened_ms = now_ms
-
-    def _roll(self) -> None:
-        segment = Segment(
-            self.directory, self.log_end_offset, self._config, self._files, fresh=True
-        )
-        self._make_next(segment)
-        self._take_next(segment)
-        self._tail = segment
+            tail = self._new_segment(self.log_end_offset)
+            self._checked("roll", lambda: self._make_next(tail))
+            self._take_next(tail)
+            self._tail = tail
+            tail.opened_ms = now_ms
 
     def roll_if_due(self, now_ms: int) -> bool:
         """Now and then: end a segment that is older than `segment.ms` although nothing arrives.
@@ -526,7 +518,7 @@ class PartitionLog:
         """Drop everything and begin anew at `offset`, as a follower does that was left behind."""
         assert not self._tail.buffers, "commit first"
         self._truncations += 1
-        segment = Segment(self.directory, offset, self._config, self._files, fresh=True)
+        segment = self._new_segment(offset)
         self._checked("reset", lambda: self._segments.replace_all(segment), fatal=True)
         self._ends_at(offset)
         self.log_start_offset = Offset(offset)
@@ -583,7 +575,7 @@ class PartitionLog:
                 self._segments.active, self.log_end_offset, truncations=self._truncations
             )
         except (OSError, DamagedLogError) as error:
-            raise self._fail("flush", error) from error
+            raise storage_error("flush", self.directory, error) from error
 
     def complete_flush(self, plan: FlushPlan) -> None:
         """Take over the result of a plan that was run.
@@ -606,20 +598,16 @@ class PartitionLog:
 
     # --- failures ---
 
-    def _checked(self, doing: str, action: Callable[[], None], *, fatal: bool = False) -> None:
+    def _checked(self, doing: str, action: Callable[[], Result], *, fatal: bool = False) -> Result:
         """Call it; what the disk or a damaged file raises becomes a StorageError."""
         try:
-            action()
+            return action()
         except (OSError, DamagedLogError, DamagedIndexError) as error:
             if fatal:
                 raise self._fail(doing, error) from error
-            raise _storage_error(doing, self.directory, error) from error
+            raise storage_error(doing, self.directory, error) from error
 
     def _fail(self, doing: str, error: Exception) -> StorageError:
         """From now on nothing is appended: what the disk holds is not known any more."""
-        self._failure = _storage_error(doing, self.directory, error)
+        self._failure = storage_error(doing, self.directory, error)
         return self._failure
-
-
-def _storage_error(doing: str, directory: str, error: Exception) -> StorageError:
-    return StorageError(f"cannot {doing} {directory}: {error}")

@@ -8,6 +8,7 @@ first batch is cut, damaged or missing, and what follows is removed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ottla.base.ids import ZERO_UUID, Uuid
@@ -58,9 +59,7 @@ class Recovery:
 
     def run(self) -> Recovered:
         """Raises OSError, and StorageError for a log that must not be opened."""
-        bases = sorted(
-            base for base in map(names.segment_base_offset, self._names) if base is not None
-        )
+        bases = segment_bases(self._names)
         stored = self._read_epochs()
         epochs = LeaderEpochs(stored)
         for index, base_offset in enumerate(bases):
@@ -196,6 +195,19 @@ def remove_segment(disk: Disk, directory: str, base_offset: int) -> None:
             disk.unlink(stem + suffix)
         if suffix == names.LOG_SUFFIX:
             disk.sync_dir(directory)
+
+
+def segment_bases(folder_names: Iterable[str]) -> list[int]:
+    """The base offsets of the segments among a folder's names, oldest first."""
+    bases = (names.segment_base_offset(name) for name in folder_names)
+    return sorted(base for base in bases if base is not None)
+
+
+def remove_folder(disk: Disk, directory: str) -> None:
+    """Remove a folder and all files in it."""
+    for name in disk.list_dir(directory):
+        disk.unlink(f"{directory}/{name}")
+    disk.remove_dir(directory)
 
 
 def read_topic_id(disk: Disk, directory: str) -> Uuid:

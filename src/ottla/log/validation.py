@@ -97,7 +97,7 @@ def _invalid(reason: str) -> ProtocolError:
 def _refuse_framing(records: memoryview | None) -> ProtocolError:
     """What arrived is not exactly one batch of format v2."""
     if records is None or len(records) <= MAGIC_AT:
-        return _invalid("a produce request has one record batch per partition, not none")
+        return _invalid("a partition comes without its record batch")
     magic = records[MAGIC_AT]
     if magic > MAGIC:
         return ProtocolError(ErrorCode.CORRUPT_MESSAGE, f"no record format has the magic {magic}")
@@ -109,7 +109,7 @@ def _refuse_framing(records: memoryview | None) -> ProtocolError:
         return ProtocolError(ErrorCode.CORRUPT_MESSAGE, f"a batch of {size} bytes has no header")
     if size > len(records):
         return _invalid(f"a batch of {size} bytes is cut to {len(records)}")
-    return _invalid("a produce request has exactly one record batch per partition")
+    return _invalid("a partition comes with more than its one record batch")
 
 
 def _too_large(size: int, config: LogConfig) -> ProtocolError:
@@ -155,7 +155,7 @@ def _check_timestamps(header: BatchHeader, config: LogConfig, now_ms: int) -> No
 def _check_keys(records: memoryview, header: BatchHeader) -> None:
     missing = null_key_indexes(records, header)
     if missing:
-        reason = "a compacted topic needs a key in every record"
+        reason = "a compacted topic needs a key in each record"
         raise RefusedRecordsError(ErrorCode.INVALID_RECORD, [(index, reason) for index in missing])
 
 

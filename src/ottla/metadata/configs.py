@@ -109,7 +109,7 @@ def _alter_one(
         table = broker_table.SETTINGS
     else:
         raise _bad_request(
-            f"resource type {resource.type} has no settings to change: topics (2) and brokers (4) do"
+            f"resource type {resource.type} has no settings here: topics (2) and brokers (4) do"
         )
     before = image.configs.get(resource, {})
     after = _changed(before, change.changes, table, image, settings)

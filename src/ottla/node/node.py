@@ -145,8 +145,6 @@ class Node:
         await metadata.register(registration)
         directory.mark_started()
         replicas.load(metadata.image, clock.monotonic_ms())
-        metadata.follow(lambda image, delta: replicas.apply(image, delta, clock.monotonic_ms()))
-        await metadata.unfence()
         housekeeping = Housekeeping(
             replicas,
             directory,
@@ -157,6 +155,8 @@ class Node:
                 keys.METADATA_LOG_MAX_RECORD_BYTES_BETWEEN_SNAPSHOTS
             ],
         )
+        metadata.follow(housekeeping.follow)
+        await metadata.unfence()
         housekeeping.start()
         for listener in listeners:
             await listener.accept()

@@ -248,3 +248,12 @@ def test_an_empty_folder_becomes_an_empty_log() -> None:
     log = reopened(disk, CONFIG, clean=False, log_start_offset=7)
     assert (log.log_start_offset, log.log_end_offset) == (7, 7)
     assert all_batches(log) == []
+
+
+def test_opening_and_closing_an_untouched_log_writes_nothing() -> None:
+    disk = MemoryDisk()
+    log_of(disk, 20).close()
+    log = reopened(disk, CONFIG, clean=True, recovery_point=20)
+    before = disk.operations
+    log.close()
+    assert disk.operations == before

@@ -261,11 +261,11 @@ def test_many_partitions_share_a_bound_on_open_files() -> None:
     for _ in range(6):
         for log in logs:
             append(log, bytes(50))
-            assert len(files) <= 8
+            assert 0 < files.count <= 8
     assert all(len(all_batches(log)) == 6 for log in logs)
     for log in logs:
         log.close()
-    assert len(files) == 0
+    assert files.count == 0
 
 
 def test_the_files_of_a_segment_are_named_after_its_first_offset() -> None:

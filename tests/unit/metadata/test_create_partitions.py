@@ -1,4 +1,4 @@
-"""Adding partitions: the answers are those that Apache Kafka 4.3.1 gave to the same requests."""
+"""Adding partitions: the codes are those that Apache Kafka 4.3.1 gave to the same requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ottla.wire.messages.create_partitions import (
     CreatePartitionsRequest,
     CreatePartitionsTopic,
 )
-from tests.support.cluster import Cluster, wanted
+from tests.support.cluster import Cluster, tells, wanted
 
 Growth = tuple[str, int, list[list[int]] | None]
 
@@ -66,75 +66,39 @@ def test_validate_only_makes_nothing(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "assignments", "code", "message"),
+    ("count", "assignments", "code", "facts"),
     [
-        (2, None, 37, "Topic already has 2 partition(s)."),
-        (2, [], 37, "Topic already has 2 partition(s)."),
-        (
-            1,
-            None,
-            37,
-            "The topic orders currently has 2 partition(s); 1 would not be an increase.",
-        ),
-        (
-            -1,
-            None,
-            37,
-            "The topic orders currently has 2 partition(s); -1 would not be an increase.",
-        ),
-        (
-            3,
-            [],
-            39,
-            "Attempted to add 1 additional partition(s), but only 0 assignment(s) were specified.",
-        ),
-        (
-            3,
-            [[1], [1]],
-            39,
-            "Attempted to add 1 additional partition(s), but only 2 assignment(s) were specified.",
-        ),
-        (
-            3,
-            [[5]],
-            39,
-            "The manual partition assignment includes broker 5, but no such broker is registered.",
-        ),
-        (3, [[]], 39, "The manual partition assignment includes an empty replica list."),
-        (
-            3,
-            [[1, 1]],
-            39,
-            "The manual partition assignment includes the broker 1 more than once.",
-        ),
-        (
-            3,
-            [[1, 2]],
-            39,
-            (
-                "The manual partition assignment includes a partition with 2 replica(s), but this "
-                "is not consistent with previous partitions, which have 1 replica(s)."
-            ),
-        ),
-        (20_000, None, 44, "Excessively large number of partitions per request."),
+        (2, None, 37, ["orders", "2 partitions", "only grows"]),
+        (2, [], 37, ["orders", "2 partitions"]),
+        (1, None, 37, ["2 partitions", "to 1"]),
+        (-1, None, 37, ["2 partitions", "to -1"]),
+        (3, [], 39, ["1 partitions", "0 assigned"]),
+        (3, [[1], [1]], 39, ["1 partitions", "2 assigned"]),
+        (3, [[5]], 39, ["broker 5", "does not have"]),
+        (3, [[]], 39, ["no broker"]),
+        (3, [[1, 1]], 39, ["broker 1", "twice"]),
+        (3, [[1, 2]], 39, ["2 brokers", "1: all"]),
+        (20_000, None, 44, ["10000", "19998"]),
     ],
 )
 def test_refusals(
-    cluster: Cluster,
-    count: int,
-    assignments: list[list[int]] | None,
-    code: int,
-    message: str,
+    cluster: Cluster, count: int, assignments: list[list[int]] | None, code: int, facts: list[str]
 ) -> None:
-    assert grow(cluster, ("orders", count, assignments)) == [("orders", code, message)]
+    (answer,) = grow(cluster, ("orders", count, assignments))
+    assert answer[0] == "orders"
+    assert tells(answer[1:], code, facts)
     assert len(cluster.image.topics_by_name["orders"].partitions) == 2
 
 
 def test_each_topic_is_answered_for_itself(cluster: Cluster) -> None:
-    assert grow(cluster, ("orders", 3, None), ("nosuch", 3, None)) == [
-        ("orders", 0, None),
-        ("nosuch", ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, None),
-    ]
-    assert grow(cluster, ("orders", 4, None), ("orders", 5, None)) == [
-        ("orders", ErrorCode.INVALID_REQUEST, "Duplicate topic name.")
-    ]
+    grown, unknown = grow(cluster, ("orders", 3, None), ("nosuch", 3, None))
+    assert grown == ("orders", 0, None)
+    assert unknown[0] == "nosuch"
+    assert tells(unknown[1:], ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ["'nosuch'"])
+
+
+def test_a_topic_named_twice_does_not_grow(cluster: Cluster) -> None:
+    (answer,) = grow(cluster, ("orders", 4, None), ("orders", 5, None))
+    assert answer[0] == "orders"
+    assert tells(answer[1:], ErrorCode.INVALID_REQUEST, ["name", "2 times"])
+    assert len(cluster.image.topics_by_name["orders"].partitions) == 2

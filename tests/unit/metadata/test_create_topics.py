@@ -1,4 +1,4 @@
-"""Creating topics: the answers are those that Apache Kafka 4.3.1 gave to the same requests."""
+"""Creating topics: the codes are those that Apache Kafka 4.3.1 gave to the same requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ottla.metadata.image import MetadataImage
 from ottla.metadata.topics import new_topic_id
 from ottla.settings import topic
 from ottla.wire.messages.create_topics import CreatableTopic
-from tests.support.cluster import Cluster, SeededRng, directory_of, wanted
+from tests.support.cluster import Cluster, SeededRng, directory_of, tells, wanted
 
 Refusal = tuple[int, str | None]
 
@@ -80,40 +80,29 @@ def test_validate_only_answers_and_makes_nothing() -> None:
     assert cluster.image.topics_by_name == {}
 
 
-ILLEGAL = "contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
+ALLOWED = "a to z, A to Z, digits, '.', '_' and '-'"
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "message"),
+    ("name", "code", "facts"),
     [
-        ("", 17, "Topic name is invalid: the empty string is not allowed"),
-        (".", 17, "Topic name is invalid: '.' is not allowed"),
-        ("..", 17, "Topic name is invalid: '..' is not allowed"),
-        ("a b", 17, f"Topic name is invalid: 'a b' {ILLEGAL}"),
-        ("ä", 17, f"Topic name is invalid: 'ä' {ILLEGAL}"),
-        ("a/b", 17, f"Topic name is invalid: 'a/b' {ILLEGAL}"),
-        ("a\n", 17, f"Topic name is invalid: 'a\n' {ILLEGAL}"),
-        (
-            "x" * 250,
-            17,
-            (
-                f"Topic name is invalid: the length of '{'x' * 250}' is longer than the max "
-                "allowed length 249"
-            ),
-        ),
-        (
-            "__cluster_metadata",
-            42,
-            "Creation of internal topic __cluster_metadata is prohibited.",
-        ),
-        ("taken", 36, "Topic 'taken' already exists."),
-        ("a_b", 17, "Topic 'a_b' collides with existing topic: a.b"),
+        ("", 17, ["at least one character"]),
+        (".", 17, ["'.'"]),
+        ("..", 17, ["'..'"]),
+        ("a b", 17, ["'a b'", ALLOWED]),
+        ("ä", 17, ["'ä'", ALLOWED]),
+        ("a/b", 17, ["'a/b'", ALLOWED]),
+        ("a\n", 17, ["'a\n'", ALLOWED]),
+        ("x" * 250, 17, ["249", "250"]),
+        ("__cluster_metadata", 42, ["__cluster_metadata"]),
+        ("taken", 36, ["'taken'"]),
+        ("a_b", 17, ["'a_b'", "'a.b'"]),
     ],
 )
-def test_names_are_refused(name: str, code: int, message: str) -> None:
+def test_names_are_refused(name: str, code: int, facts: list[str]) -> None:
     cluster = Cluster()
     cluster.create(wanted("taken", 1, 1), wanted("a.b", 1, 1), wanted("a-b", 1, 1))
-    assert refusal(cluster, wanted(name, 1, 1)) == (code, message)
+    assert tells(refusal(cluster, wanted(name, 1, 1)), code, facts)
 
 
 def test_the_longest_name_and_internal_names_are_fine() -> None:
@@ -123,37 +112,20 @@ def test_the_longest_name_and_internal_names_are_fine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("partitions", "replication", "code", "message"),
+    ("partitions", "replication", "code", "facts"),
     [
-        (0, 1, 37, "Number of partitions was set to an invalid non-positive value."),
-        (-2, 1, 37, "Number of partitions was set to an invalid non-positive value."),
-        (
-            1,
-            0,
-            38,
-            "Replication factor must be larger than 0, or -1 to use the default value.",
-        ),
-        (
-            0,
-            0,
-            38,
-            "Replication factor must be larger than 0, or -1 to use the default value.",
-        ),
-        (
-            1,
-            2,
-            38,
-            (
-                "Unable to replicate the partition 2 time(s): The target replication factor of 2 "
-                "cannot be reached because only 1 broker(s) are registered or some brokers have "
-                "all their log directories cordoned."
-            ),
-        ),
-        (10001, 1, 44, "Excessively large number of partitions per request."),
+        (0, 1, 37, ["0 partitions", "-1 for the default"]),
+        (-2, 1, 37, ["-2 partitions", "-1 for the default"]),
+        (1, 0, 38, ["0 replicas", "-1 for the default"]),
+        (0, 0, 38, ["0 replicas", "-1 for the default"]),
+        (1, 2, 38, ["2 replicas", "1 brokers"]),
+        (10001, 1, 44, ["10000", "10001"]),
     ],
 )
-def test_numbers_are_refused(partitions: int, replication: int, code: int, message: str) -> None:
-    assert refusal(Cluster(), wanted("orders", partitions, replication)) == (code, message)
+def test_numbers_are_refused(
+    partitions: int, replication: int, code: int, facts: list[str]
+) -> None:
+    assert tells(refusal(Cluster(), wanted("orders", partitions, replication)), code, facts)
 
 
 def test_the_partitions_of_one_request_are_counted_together() -> None:
@@ -165,70 +137,38 @@ def test_the_partitions_of_one_request_are_counted_together() -> None:
 def test_a_cluster_without_active_brokers_makes_no_topics() -> None:
     cluster = Cluster(0)
     cluster.register(1)
-    code, message = refusal(cluster, wanted("orders", 1, 1))
-    assert code == ErrorCode.INVALID_REPLICATION_FACTOR
-    assert message is not None
-    assert "All brokers are currently fenced" in message
+    answer = refusal(cluster, wanted("orders", 1, 1))
+    assert tells(answer, ErrorCode.INVALID_REPLICATION_FACTOR, ["no broker is up"])
 
 
 @pytest.mark.parametrize(
-    ("assignments", "code", "message"),
+    ("assignments", "code", "facts"),
     [
-        ([(0, [1]), (2, [1])], 39, "partitions should be a consecutive 0-based integer sequence"),
-        ([(1, [1])], 39, "partitions should be a consecutive 0-based integer sequence"),
-        (
-            [(0, [1]), (0, [1])],
-            39,
-            "Found multiple manual partition assignments for partition 0",
-        ),
-        (
-            [(0, [1, 1])],
-            39,
-            "The manual partition assignment includes the broker 1 more than once.",
-        ),
-        ([(0, [])], 39, "The manual partition assignment includes an empty replica list."),
-        (
-            [(0, [1]), (1, [1, 5])],
-            39,
-            "The manual partition assignment includes broker 5, but no such broker is registered.",
-        ),
-        (
-            [(0, [1]), (1, [1, 2])],
-            39,
-            (
-                "The manual partition assignment includes a partition with 2 replica(s), but this "
-                "is not consistent with previous partitions, which have 1 replica(s)."
-            ),
-        ),
-        (
-            [(0, [3])],
-            39,
-            (
-                "All brokers specified in the manual partition assignment for partition 0 are "
-                "fenced or in controlled shutdown."
-            ),
-        ),
+        ([(0, [1]), (2, [1])], 39, ["numbered from 0", "[0, 2]"]),
+        ([(1, [1])], 39, ["numbered from 0", "[1]"]),
+        ([(0, [1]), (0, [1])], 39, ["partition 0", "twice"]),
+        ([(0, [1, 1])], 39, ["broker 1", "twice"]),
+        ([(0, [])], 39, ["no broker"]),
+        ([(0, [1]), (1, [1, 5])], 39, ["broker 5", "does not have"]),
+        ([(0, [1]), (1, [1, 2])], 39, ["2 brokers", "1: all"]),
+        ([(0, [3])], 39, ["partition 0", "down"]),
     ],
 )
 def test_assignments_are_refused(
-    assignments: list[tuple[int, list[int]]], code: int, message: str
+    assignments: list[tuple[int, list[int]]], code: int, facts: list[str]
 ) -> None:
     cluster = Cluster(2)
     cluster.register(3)
-    assert refusal(cluster, wanted("orders", assignments=assignments)) == (code, message)
+    assert tells(refusal(cluster, wanted("orders", assignments=assignments)), code, facts)
 
 
 def test_an_assignment_stands_alone() -> None:
     cluster = Cluster()
     by_hand = [(0, [1])]
-    assert refusal(cluster, wanted("orders", 1, -1, assignments=by_hand)) == (
-        42,
-        "A manual partition assignment was specified, but numPartitions was not set to -1.",
-    )
-    assert refusal(cluster, wanted("orders", -1, 1, assignments=by_hand)) == (
-        42,
-        "A manual partition assignment was specified, but replication factor was not set to -1.",
-    )
+    counted = refusal(cluster, wanted("orders", 7, -1, assignments=by_hand))
+    assert tells(counted, 42, ["by hand", "number is -1, not 7"])
+    replicated = refusal(cluster, wanted("orders", -1, 1, assignments=by_hand))
+    assert tells(replicated, 42, ["by hand", "replication factor is -1, not 1"])
 
 
 def test_an_assignment_is_followed_and_fenced_replicas_are_not_in_sync() -> None:
@@ -241,83 +181,37 @@ def test_an_assignment_is_followed_and_fenced_replicas_are_not_in_sync() -> None
 
 
 @pytest.mark.parametrize(
-    ("configs", "message"),
+    ("configs", "facts"),
     [
-        ([("bogus", "1")], "Unknown topic config name: bogus"),
-        ([("retention.ms", "x"), ("bogus", "1")], "Unknown topic config name: bogus"),
-        (
-            [("retention.ms", "x")],
-            "Invalid value x for configuration retention.ms: Not a number of type LONG",
-        ),
-        (
-            [("retention.ms", "-2")],
-            "Invalid value -2 for configuration retention.ms: Value must be at least -1",
-        ),
-        ([("retention.ms", None)], "Null value not supported for topic configs: retention.ms"),
-        ([("bogus", None)], "Null value not supported for topic configs: bogus"),
-        (
-            [("cleanup.policy", "bad")],
-            (
-                "Invalid value bad for configuration cleanup.policy: String must be one of: "
-                "compact, delete"
-            ),
-        ),
-        (
-            [("segment.bytes", "99999999999")],
-            "Invalid value 99999999999 for configuration segment.bytes: Not a number of type INT",
-        ),
+        ([("bogus", "1")], ["'bogus'"]),
+        ([("retention.m", "1")], ["'retention.m'", "retention.ms"]),
+        ([("retention.ms", "x"), ("bogus", "1")], ["'bogus'"]),
+        ([("retention.ms", "x")], ["retention.ms", "'x'", "whole number"]),
+        ([("retention.ms", "-2")], ["retention.ms", "'-2'", "-1"]),
+        ([("retention.ms", None)], ["no value", "retention.ms"]),
+        ([("bogus", None)], ["no value", "bogus"]),
+        ([("cleanup.policy", "bad")], ["cleanup.policy", "'bad'", "compact, delete"]),
+        ([("segment.bytes", "99999999999")], ["segment.bytes", "'99999999999'", "2147483647"]),
         (
             [("compression.type", "lzma")],
-            (
-                "Invalid value lzma for configuration compression.type: String must be one of: "
-                "uncompressed, zstd, lz4, snappy, gzip, producer"
-            ),
+            ["compression.type", "'lzma'", "uncompressed, zstd, lz4, snappy, gzip, producer"],
         ),
-        (
-            [("min.cleanable.dirty.ratio", "2")],
-            (
-                "Invalid value 2.0 for configuration min.cleanable.dirty.ratio: Value must be no "
-                "more than 1"
-            ),
-        ),
-        (
-            [("preallocate", "yes")],
-            (
-                "Invalid value yes for configuration preallocate: Expected value to be either true "
-                "or false"
-            ),
-        ),
-        (
-            [("compression.gzip.level", "0")],
-            (
-                "Invalid value 0 for configuration compression.gzip.level: Value must be between 1 "
-                "and 9 or equal to -1"
-            ),
-        ),
+        ([("min.cleanable.dirty.ratio", "2")], ["min.cleanable.dirty.ratio", "'2.0'", "0 and 1"]),
+        ([("preallocate", "yes")], ["preallocate", "'yes'", "true or false"]),
+        ([("compression.gzip.level", "0")], ["compression.gzip.level", "'0'", "1 and 9", "-1"]),
         (
             [("leader.replication.throttled.replicas", "none")],
-            (
-                "Invalid value [none] for configuration leader.replication.throttled.replicas: "
-                "leader.replication.throttled.replicas must be the literal '*' or a list of "
-                "replicas in the following format: "
-                "[partitionId]:[brokerId],[partitionId]:[brokerId],..."
-            ),
+            ["leader.replication.throttled.replicas", "'none'", "partition:broker"],
         ),
         (
             [("min.compaction.lag.ms", "10"), ("max.compaction.lag.ms", "5")],
-            "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)",
+            ["min.compaction.lag.ms=10", "max.compaction.lag.ms=5"],
         ),
-        (
-            [("remote.storage.enable", "true")],
-            (
-                "Tiered Storage functionality is disabled in the broker. Topic cannot be "
-                "configured with remote log storage."
-            ),
-        ),
+        ([("remote.storage.enable", "true")], ["remote.storage.enable", "tiered storage"]),
     ],
 )
-def test_settings_are_refused(configs: list[tuple[str, str | None]], message: str) -> None:
-    assert refusal(Cluster(), wanted("orders", 1, 1, configs=configs)) == (40, message)
+def test_settings_are_refused(configs: list[tuple[str, str | None]], facts: list[str]) -> None:
+    assert tells(refusal(Cluster(), wanted("orders", 1, 1, configs=configs)), 40, facts)
 
 
 def test_the_first_broken_rule_is_told_in_kafkas_order() -> None:

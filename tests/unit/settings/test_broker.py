@@ -117,5 +117,5 @@ def test_broken_endpoints_are_refused_with_an_example(text: str) -> None:
 
 
 def test_two_listeners_of_one_name_are_refused() -> None:
-    with pytest.raises(SettingError, match="different name"):
+    with pytest.raises(SettingError, match="share a listener name"):
         BrokerSettings({"listeners": "A://:1,a://:2"})

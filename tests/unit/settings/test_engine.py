@@ -92,17 +92,10 @@ def test_a_setting_without_any_value_resolves_to_nothing() -> None:
 
 
 def test_a_refusal_names_key_value_and_what_is_allowed() -> None:
-    with pytest.raises(SettingError) as error:
+    with pytest.raises(SettingError, match=r"share .*'2\.0'.* 0 and 1"):
         SHARE.parse("2")
-    assert (
-        str(error.value)
-        == "Invalid value 2.0 for configuration share: Value must be no more than 1"
-    )
-    with pytest.raises(SettingError) as error:
+    with pytest.raises(SettingError, match=r"policy .*'bad'.* compact, delete"):
         POLICY.parse("delete,bad")
-    assert str(error.value) == (
-        "Invalid value bad for configuration policy: String must be one of: compact, delete"
-    )
 
 
 def test_a_refused_secret_is_not_shown() -> None:

@@ -109,7 +109,7 @@ def test_there_are_exactly_the_36_and_each_is_documented() -> None:
 )
 def test_bounds_are_kafkas(name: str, good: str, bad: str) -> None:
     topic.SETTINGS[name].parse(good)
-    with pytest.raises(SettingError, match=f"for configuration {name}: "):
+    with pytest.raises(SettingError, match=f"^{name} cannot be .*: "):
         topic.SETTINGS[name].parse(bad)
 
 
@@ -153,16 +153,12 @@ def test_an_answer_to_describe_configs_has_all_layers() -> None:
 def test_lags_that_contradict_each_other_are_refused() -> None:
     settings = TopicSettings(BrokerSettings({}))
     check_together(settings.values({}))
-    with pytest.raises(SettingError) as error:
-        check_together(
-            settings.values({"min.compaction.lag.ms": "10", "max.compaction.lag.ms": "5"})
-        )
-    assert str(error.value) == (
-        "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"
-    )
+    values = settings.values({"min.compaction.lag.ms": "10", "max.compaction.lag.ms": "5"})
+    with pytest.raises(SettingError, match=r"min\.compaction.*=10 .* max\.compaction.*=5"):
+        check_together(values)
 
 
 def test_remote_storage_is_refused_while_there_is_none() -> None:
     settings = TopicSettings(BrokerSettings({}))
-    with pytest.raises(SettingError, match="Tiered Storage functionality is disabled"):
+    with pytest.raises(SettingError, match="needs tiered storage"):
         check_together(settings.values({"remote.storage.enable": "true"}))
