@@ -230,6 +230,7 @@ class LocalReplicas:
             if partition is not None:
                 partition.take_offline("its topic was deleted")
                 self._retire(partition.log, now_ms + partition.log.config.file_delete_delay_ms)
+        self._directory.disk.sync_dir(self._directory.path)
 
     def _drop(self, topic: TopicImage, index: int) -> None:
         """The partition moved away from this node."""
@@ -237,6 +238,7 @@ class LocalReplicas:
         if partition is not None:
             partition.take_offline("it moved to other nodes")
             self._retire(partition.log, 0)
+            self._directory.disk.sync_dir(self._directory.path)
 
     def _forget(self, topic: TopicImage, index: int) -> Partition | None:
         self._unopened.pop((topic.topic_id, index), None)
@@ -247,13 +249,15 @@ class LocalReplicas:
         return partition
 
     def _retire(self, retired: PartitionLog, due_ms: int) -> None:
-        """Free the name at once and the disk later: readers may still be sending from the files."""
-        retired.close()
+        """Free the name at once and the disk later: readers may still be sending from the files.
+
+        The caller syncs the data directory when it has retired all that it wants to.
+        """
+        retired.abandon()
         suffix = f".{self._rng.uuid().hex()}{DELETED_SUFFIX}"
         name = retired.directory.rpartition("/")[2][: FOLDER_NAME_LENGTH_MAX - len(suffix)]
         path = f"{self._directory.path}/{name}{suffix}"
         self._directory.disk.rename(retired.directory, path)
-        self._directory.disk.sync_dir(self._directory.path)
         self.deleted.append(DeletedFolder(path, due_ms))
 
     def _find_deleted(self, folders: Iterable[str], now_ms: int) -> None:

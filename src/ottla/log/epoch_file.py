@@ -9,7 +9,7 @@ from __future__ import annotations
 from ottla.base.world import Disk
 from ottla.log import checkpoints, names
 from ottla.log.flush import Unsynced
-from ottla.log.leader_epochs import LeaderEpochs
+from ottla.log.recovery import Recovered
 
 
 class EpochFile:
@@ -18,14 +18,14 @@ class EpochFile:
     __slots__ = ("_begun", "_directory", "_disk", "_unsynced", "dirty", "history", "last")
 
     def __init__(
-        self, directory: str, history: LeaderEpochs, disk: Disk, unsynced: Unsynced, *, dirty: bool
+        self, directory: str, recovered: Recovered, disk: Disk, unsynced: Unsynced
     ) -> None:
         self._directory = directory
         self._disk = disk
         self._unsynced = unsynced
-        self.history = history
-        self.dirty = dirty
-        self.last: int = history.last_epoch
+        self.history = recovered.epochs
+        self.dirty = recovered.epochs_changed
+        self.last: int = self.history.last_epoch
         self._begun = (-1, -1)
 
     def begin(self, epoch: int, first_offset: int) -> None:

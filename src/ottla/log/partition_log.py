@@ -22,8 +22,8 @@ from ottla.log.index_file import DamagedIndexError
 from ottla.log.leader_epochs import LeaderEpochs
 from ottla.log.open_files import OpenFiles
 from ottla.log.recovery import (
+    Recovered,
     Recovery,
-    read_topic_id,
     remove_folder,
     remove_segment,
     segment_bases,
@@ -81,35 +81,31 @@ class PartitionLog:
     def __init__(
         self,
         directory: str,
-        topic_id: Uuid,
         config: LogConfig,
-        segments: list[Segment],
-        epochs: LeaderEpochs,
+        recovered: Recovered,
         files: OpenFiles,
         *,
-        epochs_changed: bool,
         recovery_point: int,
         log_start_offset: int,
     ) -> None:
         """For `create` and `open` only."""
         self.directory = directory
-        self.topic_id = topic_id
+        self.topic_id = recovered.topic_id
         self._files = files
         self._disk = files.disk
-        self._segments = Segments(directory, segments, self._disk)
+        self._segments = Segments(directory, recovered.segments, self._disk)
         self._unsynced = Unsynced(self._disk)
-        self._tail = segments[-1]
+        self._tail = self._segments.active
         self._staged_segments: list[Segment] = []
         self._next_offset: int = self._tail.next_offset
         self.log_end_offset = Offset(self._next_offset)
         self.log_start_offset = Offset(max(log_start_offset, self._segments.first_offset))
         self.recovery_point = Offset(min(recovery_point, self.log_end_offset))
-        self._epochs = EpochFile(
-            directory, epochs, self._disk, self._unsynced, dirty=epochs_changed
-        )
+        self._epochs = EpochFile(directory, recovered, self._disk, self._unsynced)
         self._failure: StorageError | None = None
         self._closed = False
-        self._closed_end_offset = -1  # where an orderly stop has left it, with its indexes
+        # Where an orderly stop has left the log, complete with its indexes.
+        self._closed_end_offset = self.recovery_point if recovered.is_untouched else -1
         self._truncations = 0
         self._flush_due_ms = -1
         self._ticked_offset = -1
@@ -144,12 +140,9 @@ class PartitionLog:
             raise storage_error("create", directory, error) from error
         log = cls(
             directory,
-            ZERO_UUID,
             config,
-            [segment],
-            LeaderEpochs(),
+            Recovered(ZERO_UUID, [segment], LeaderEpochs()),
             files,
-            epochs_changed=False,
             recovery_point=start_offset,
             log_start_offset=start_offset,
         )
@@ -184,25 +177,19 @@ class PartitionLog:
                 recovery_point=recovery_point,
                 log_start_offset=log_start_offset,
             ).run()
-            topic_id = read_topic_id(disk, directory)
         except (OSError, DamagedLogError, DamagedIndexError) as error:
             raise storage_error("open", directory, error) from error
         log = cls(
             directory,
-            topic_id,
             config,
-            recovered.segments,
-            recovered.epochs,
+            recovered,
             files,
-            epochs_changed=recovered.epochs_changed,
             recovery_point=recovery_point,
             log_start_offset=log_start_offset,
         )
         older = recovered.segments[:-1]
         unsynced = [segment for segment in older if segment.next_offset >= recovery_point]
         log._unsynced.note_found(directory, unsynced, clean=clean)
-        if clean:
-            log._closed_end_offset = min(log.log_end_offset, recovery_point)
         return log
 
     def assign_topic_id(self, topic_id: Uuid) -> None:
@@ -230,11 +217,15 @@ class PartitionLog:
         finally:
             self._segments.release()
 
-    def delete(self) -> None:
-        """Close without flushing, and remove the folder with everything in it."""
+    def abandon(self) -> None:
+        """Let go of all files without flushing: nobody will read this log again."""
         self.drop_staged()
         self._closed = True
         self._segments.release()
+
+    def delete(self) -> None:
+        """Close without flushing, and remove the folder with everything in it."""
+        self.abandon()
         self._checked("delete", lambda: remove_folder(self._disk, self.directory))
 
     # --- what it holds ---

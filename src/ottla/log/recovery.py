@@ -26,11 +26,17 @@ log = logging.getLogger(__name__)
 
 
 class Recovered(NamedTuple):
-    """What a folder holds, at least one segment, and whether its epochs must be written anew."""
+    """What a folder holds: at least one segment.
 
+    `epochs_changed`: their file must be written anew. `is_untouched`: an orderly stop has left
+    everything complete.
+    """
+
+    topic_id: Uuid
     segments: list[Segment]
     epochs: LeaderEpochs
-    epochs_changed: bool
+    epochs_changed: bool = False
+    is_untouched: bool = False
 
 
 class Recovery:
@@ -55,7 +61,7 @@ class Recovery:
         self._log_start_offset = log_start_offset
         self._names = set(self._disk.list_dir(directory))
         self._segments: list[Segment] = []
-        self._epochs_changed = False
+        self._rebuilt = False
 
     def run(self) -> Recovered:
         """Raises OSError, and StorageError for a log that must not be opened."""
@@ -80,7 +86,13 @@ class Recovery:
         epochs.truncate_end(self._segments[-1].next_offset)
         epochs.truncate_start(self._log_start_offset)
         changed = epochs.entries() != (stored or [])
-        return Recovered(self._segments, epochs, changed)
+        return Recovered(
+            read_topic_id(self._disk, self._directory),
+            self._segments,
+            epochs,
+            epochs_changed=changed,
+            is_untouched=self._clean and not self._rebuilt and not changed,
+        )
 
     def _open_segment(
         self, base_offset: int, next_base: int | None, epochs: LeaderEpochs
@@ -113,6 +125,7 @@ class Recovery:
             )
 
     def _rebuild(self, segment: Segment, epochs: LeaderEpochs) -> None:
+        self._rebuilt = True
         before = segment.log.get().size
         for placed in segment.rebuild():
             _note_epoch(epochs, placed.header)
@@ -149,6 +162,7 @@ class Recovery:
                 remove_segment(self._disk, self._directory, base_offset)
 
     def _first_segment(self) -> Segment:
+        self._rebuilt = True
         segment = Segment(
             self._directory, self._log_start_offset, self._config, self._files, fresh=True
         )
