@@ -32,6 +32,10 @@ class AioKafkaClient(Client):
         super().__init__()
         gathering_logger("aiokafka", self.complaints).setLevel(logging.WARNING)
 
+    def can_produce(self, record: Record) -> bool:
+        """It takes no record of nothing."""
+        return record.key is not None or record.value is not None
+
     def produce(
         self,
         bootstrap: str,

@@ -106,7 +106,8 @@ class ConfluentReader(Reader):
         # With the leaders known it finds its place at once and not at the next half second.
         consumer.list_topics(topic, timeout=PATIENCE_SECONDS)
         consumer.assign(self._places(topic, partitions, start))
-        if start.place is Place.END:
+        # A time after the last record means the end, too.
+        if start.place in (Place.END, Place.TIME):
             self._wait_for_ends(partitions)
 
     def _places(self, topic: str, partitions: int, start: Start) -> list[TopicPartition]:

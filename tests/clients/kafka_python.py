@@ -40,8 +40,9 @@ class KafkaPythonClient(Client):
         gathering_logger("kafka", self.complaints).setLevel(logging.WARNING)
 
     def can_produce(self, record: Record) -> bool:
-        """It takes no header without a value."""
-        return all(value is not None for _, value in record.headers)
+        """It takes no header without a value, and no record of nothing."""
+        has_part = record.key is not None or record.value is not None
+        return has_part and all(value is not None for _, value in record.headers)
 
     def produce(
         self,

@@ -70,16 +70,6 @@ class KcatClient(Client):
         if done.returncode:
             raise RuntimeError(f"kcat failed: {done.stderr.decode(errors='replace')}")
 
-    def produce_file(self, bootstrap: str, topic: str, path: str, *, codec: str = "none") -> None:
-        """Produce every line of a file that is not empty, as a shell pipe would."""
-        with open(path, "rb") as lines:
-            subprocess.run(
-                ["kcat", "-P", "-b", bootstrap, "-t", topic, "-z", codec],
-                stdin=lines,
-                check=True,
-                timeout=PATIENCE_SECONDS,
-            )
-
     def open_reader(
         self, bootstrap: str, topic: str, *, partitions: int = 1, start: Start = BEGINNING
     ) -> KcatReader:
@@ -122,7 +112,8 @@ class KcatReader(Reader):
             stdout=subprocess.PIPE,
             stderr=self._told,
         )
-        if start.place is Place.END:
+        # A time after the last record means the end, too.
+        if start.place in (Place.END, Place.TIME):
             self._wait_for_ends()
 
     def _wait_for_ends(self) -> None:

@@ -56,9 +56,7 @@ class BrokerProcess:
     ) -> None:
         if self.running:
             self.stop()
-        self._forget()
-        if self._owns_folder:
-            shutil.rmtree(self.folder)
+        self.end()
 
     @property
     def bootstrap(self) -> str:
@@ -119,6 +117,12 @@ class BrokerProcess:
             self.stop()
         self.start()
 
+    def end(self) -> None:
+        """Leave nothing behind, whatever became of the process."""
+        self._forget()
+        if self._owns_folder:
+            shutil.rmtree(self.folder)
+
     def _end(self, number: signal.Signals) -> int:
         assert self._process is not None
         self._process.send_signal(number)
@@ -128,7 +132,6 @@ class BrokerProcess:
             self._forget()
 
     def _forget(self) -> None:
-        """Leave nothing of the last process behind, whatever became of it."""
         process = self._process
         if process is None:
             return

@@ -50,8 +50,8 @@ Result = TypeVar("Result")
 class PartitionLog:
     """Batches from `log_start_offset` to `log_end_offset` (exclusive, committed ones only).
 
-    `recovery_point`: everything below it is on the disk. `topic_id` is ZERO_UUID where the folder
-    does not say: see `assign_topic_id`. Every method may raise StorageError.
+    Below `recovery_point` everything is on the disk. `topic_id` is ZERO_UUID where the folder does
+    not say it (`assign_topic_id`). Every method may raise StorageError.
     """
 
     __slots__ = (
@@ -278,8 +278,7 @@ class PartitionLog:
         if leader_epoch != self._epochs.last:
             self._epochs.begin(leader_epoch, base_offset)
         self._place(batch, header, base_offset, now_ms)
-        # Offset() would cost more than the rest of this line and the next together.
-        return base_offset  # type: ignore[return-value]  # see the line above
+        return base_offset  # type: ignore[return-value]  # a call of Offset() costs too much here
 
     def stage_replica(self, batch: memoryview, header: BatchHeader, now_ms: int) -> Offset:
         """Like `stage`, for a follower: offset, epoch and time stay as the leader gave them."""
@@ -338,7 +337,7 @@ class PartitionLog:
             tail = self._segments.active
             if tail.buffers:
                 tail.write()
-                self.log_end_offset = tail.next_offset  # type: ignore[assignment]  # see `stage`
+                self.log_end_offset = tail.next_offset  # type: ignore[assignment]  # as in `stage`
             if self._staged_segments:
                 self._write_staged_segments()
         except (OSError, DamagedLogError) as error:
@@ -543,13 +542,10 @@ class PartitionLog:
     def needs_flush(self, now_ms: int) -> bool:
         """Whether `flush.messages` or `flush.ms` ask for it: after commits, and now and then."""
         unflushed = self.log_end_offset - self.recovery_point
-        if not unflushed:
-            return False
-        if unflushed >= self._config.flush_messages:
-            return True
-        if self._flush_due_ms < 0:
+        if unflushed and self._flush_due_ms < 0:
             self._flush_due_ms = now_ms + self._config.flush_ms
-        return now_ms >= self._flush_due_ms
+        is_due = now_ms >= self._flush_due_ms
+        return bool(unflushed) and (is_due or unflushed >= self._config.flush_messages)
 
     def plan_flush(self) -> FlushPlan | None:
         """What must be synced for all that is committed now; None where nothing must be.

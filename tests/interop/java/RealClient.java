@@ -102,6 +102,7 @@ public final class RealClient {
         settings.put("bootstrap.servers", asked.get("bootstrap").asText());
         settings.put("auto.offset.reset", "none");
         settings.put("enable.auto.commit", false);
+        settings.put("fetch.max.wait.ms", 100); // its close waits for the last answer
         KafkaConsumer<byte[], byte[]> reader =
             new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         String topic = asked.get("topic").asText();

@@ -1,20 +1,17 @@
 """Apache Kafka's own dump tool reads the metadata log and the snapshots that Ottla writes.
 
-Wants a JVM and Kafka's jars in the folder that OTTLA_KAFKA_JARS names; skipped without them.
+Wants a JVM and Kafka's jars (`make java`); skipped without them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from ottla.metadata.brokers import decide_controlled_shutdown, decide_fence_broker
 from ottla.metadata.configs import (
@@ -37,15 +34,9 @@ from ottla.wire.messages.create_partitions import CreatePartitionsRequest, Creat
 from ottla.wire.messages.delete_topics import DeleteTopicsRequest
 from ottla.wire.schema import Payload
 from tests.support.cluster import Cluster, wanted
+from tests.support.java import CLASS_PATH, needs_java
 
-JARS = os.environ.get("OTTLA_KAFKA_JARS", "")
-NO_JVM = shutil.which("java") is None
-NO_JARS = not list(Path(JARS).glob("kafka-tools-*.jar")) if JARS else True
-
-pytestmark = [
-    pytest.mark.skipif(NO_JVM, reason="no java on the path"),
-    pytest.mark.skipif(NO_JARS, reason="OTTLA_KAFKA_JARS names no folder with kafka-tools-*.jar"),
-]
+pytestmark = needs_java
 
 
 class RecordingCluster(Cluster):
@@ -114,7 +105,7 @@ async def write(place: Path, cluster: RecordingCluster) -> int:
 def dump(file: Path) -> str:
     """What Kafka's tool says of a file."""
     tool = "org.apache.kafka.tools.DumpLogSegments"
-    command = ["java", "-cp", f"{JARS}/*", tool, "--cluster-metadata-decoder", "--files", str(file)]
+    command = ["java", "-cp", CLASS_PATH, tool, "--cluster-metadata-decoder", "--files", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
     return done.stdout
 
