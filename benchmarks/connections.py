@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from benchmarks.broker_process import BrokerProcess
 from benchmarks.report import Figure
 from benchmarks.requests import batch_of, create_topic, produce_frame, receive
+from tests.support.broker_process import BrokerProcess
 
 IDLE = 2000
 IDLE_MB_MAX = 10

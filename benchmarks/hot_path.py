@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 
-from benchmarks.broker_process import BrokerProcess
 from benchmarks.load import load, run_loadgen
 from benchmarks.report import Bound, Figure
 from benchmarks.requests import batch_of, create_topic, fetch_frame, produce_frame
+from tests.support.broker_process import BrokerProcess
 
 TINY = 150
 # size of the batch, requests in flight, microseconds of CPU that a request may cost

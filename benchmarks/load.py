@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.broker_process import BrokerProcess
+from tests.support.broker_process import BrokerProcess
 
 SOURCE = Path(__file__).parent / "loadgen" / "loadgen.c"
 

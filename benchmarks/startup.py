@@ -6,8 +6,8 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from benchmarks.broker_process import BrokerProcess
 from benchmarks.report import Figure
+from tests.support.broker_process import BrokerProcess
 
 STARTS = 5
 READY_MS_MAX = 400

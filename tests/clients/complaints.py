@@ -16,7 +16,9 @@ class GatheringHandler(logging.Handler):
         self._lines.append(f"{record.levelname} {record.name}: {record.getMessage()}")
 
 
-def gathering_logger(name: str, lines: list[str], *, level: int = logging.WARNING) -> logging.Logger:
+def gathering_logger(
+    name: str, lines: list[str], *, level: int = logging.WARNING
+) -> logging.Logger:
     """The logger of this name, whose records go to `lines` and nowhere else."""
     logger = logging.getLogger(name)
     logger.handlers = [GatheringHandler(lines, level=level)]

@@ -19,7 +19,9 @@ def why_no_java() -> str | None:
     if shutil.which("javac") is None:
         return "no JDK on the path"
     if not list(JARS.glob("kafka-tools-*.jar")):
-        return f"no kafka-tools-*.jar in {JARS}: run `make java`, or name a folder by OTTLA_KAFKA_JARS"
+        return (
+            f"no kafka-tools-*.jar in {JARS}: run `make java`, or name a folder by OTTLA_KAFKA_JARS"
+        )
     return None
 
 

@@ -27,6 +27,12 @@ SEND_CHUNK_BYTES = 256 * KIB
 PREAD_BYTES_MAX = 128 * KIB
 """Up to this a file region is read and sent with its header; above it `sendfile` is cheaper."""
 
+DECOMPRESSED_BYTES_MAX = 128 * MIB
+"""What the records of one batch may decompress to, against batches made to fill the memory."""
+
+OPEN_FILES_MAX = 4096
+"""Files that logs hold open where nobody says otherwise; a node derives it from its process."""
+
 HOT_INDEX_BATCHES_MAX = 8192
 """Batches at the tail of a partition whose exact place is in memory (24 bytes each)."""
 

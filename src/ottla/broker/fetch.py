@@ -36,6 +36,7 @@ from ottla.wire.messages.fetch import (
     LeaderIdAndEpoch,
     PartitionData,
 )
+from ottla.wire.records.compression import Codec
 
 if TYPE_CHECKING:
     from ottla.base.world import Clock
@@ -45,6 +46,8 @@ log = logging.getLogger(__name__)
 
 NAMES_TOPICS_BY_ID = 13
 """From this version a request names topics by their ids alone (KIP-516)."""
+ALLOWS_ZSTD = 10
+"""Clients of older versions may not know the codec (KIP-110)."""
 TELLS_LEADER = 12
 """From this version an answer can name the leader."""
 LEADERSHIP_ERRORS = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
@@ -182,6 +185,9 @@ class FetchPath:
         *,
         min_one_batch: bool,
     ) -> Read:
+        if partition.log.config.codec is Codec.ZSTD and fetch.exchange.version < ALLOWS_ZSTD:
+            error = ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
+            return Read(asked, _refusal(asked.index, error), None)
         follower = fetch.follower
         if follower is None:
             end_offset = partition.readable_end(committed_only=fetch.committed_only)

@@ -28,6 +28,8 @@ from ottla.wire.messages.produce import (
     TopicProduceData,
     TopicProduceResponse,
 )
+from ottla.wire.records.compression import Codec
+from ottla.wire.records.header import HEADER_SIZE, read_header
 
 if TYPE_CHECKING:
     from ottla.base.world import Clock
@@ -40,6 +42,8 @@ ACKS_NONE = 0
 ACKS_LEADER = 1
 NAMES_TOPICS_BY_ID = 13
 """From this version a request names topics by their ids alone (KIP-516)."""
+ALLOWS_ZSTD = 7
+"""Clients of older versions may not know the codec (KIP-110)."""
 NO_TIMESTAMP = -1
 
 
@@ -154,6 +158,8 @@ class ProducePath:
         error = _may_append(partition, pending.acks)
         if error:
             return _refusal(data.index, error)
+        if pending.exchange.version < ALLOWS_ZSTD and _is_zstd(data.records):
+            return _refusal(data.index, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
         try:
             batch, header = validate_batch(data.records, config=partition.log.config, now_ms=now_ms)
             base_offset = partition.log.stage(batch, header, partition.leader_epoch, now_ms)
@@ -223,6 +229,13 @@ class ProducePath:
             pending.finish()
             return
         pending.timer = self._loop.call_later(pending.timeout_ms / 1000, pending.timed_out)
+
+
+def _is_zstd(records: memoryview | None) -> bool:
+    """Whether a batch says that zstd compresses it; one that cannot be read is judged elsewhere."""
+    if records is None or len(records) < HEADER_SIZE:
+        return False
+    return read_header(records).codec_id == Codec.ZSTD
 
 
 def _may_append(partition: Partition, acks: int) -> ErrorCode:

@@ -9,12 +9,9 @@ sent keeps its file, which closes itself with its last reference.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
 
+from ottla.base.limits import OPEN_FILES_MAX
 from ottla.base.world import Disk, File
-
-OPEN_FILES_MAX: Final = 4096
-"""Where nobody says otherwise; a node sets it from the limit of its process."""
 
 
 class OpenFiles:

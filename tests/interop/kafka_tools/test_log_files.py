@@ -1,13 +1,10 @@
 """Kafka's own dump tool reads the files that we write.
 
-Needs a JVM and a folder with Kafka's jars (org.apache.kafka:kafka-tools and what it depends on),
-named by the environment variable OTTLA_KAFKA_JARS.
+Wants a JVM and Kafka's jars (`make java`); skipped without them.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -21,21 +18,18 @@ from ottla.wire.records.batch import build_batch, iter_batches
 from ottla.wire.records.compression import Codec
 from ottla.wire.records.record import Record, iter_records
 from tests.golden.dump import DumpedFile, read_dump
+from tests.support.java import CLASS_PATH, needs_java
 
 NOW_MS = 1_795_000_000_000
 BATCHES = 200
-JARS = os.environ.get("OTTLA_KAFKA_JARS")
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("java") is None, reason="no JVM: java is not on the PATH"),
-    pytest.mark.skipif(JARS is None, reason="no Kafka jars: OTTLA_KAFKA_JARS is not set"),
-]
+pytestmark = needs_java
 
 
 def dump(*options: str) -> str:
     """What DumpLogSegments prints; fails the test where it complains."""
     found = subprocess.run(
-        ["java", "-cp", f"{JARS}/*", "org.apache.kafka.tools.DumpLogSegments", *options],
+        ["java", "-cp", CLASS_PATH, "org.apache.kafka.tools.DumpLogSegments", *options],
         capture_output=True,
         text=True,
         timeout=100,

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import msgspec
 
 from ottla.base.ids import NO_EPOCH, NO_PRODUCER
+from ottla.base.limits import DECOMPRESSED_BYTES_MAX
 from ottla.base.world import Buffer
-from ottla.wire.records.compression import DECOMPRESSED_BYTES_MAX, Codec, compress
+from ottla.wire.records.compression import Codec, compress
 from ottla.wire.records.header import (
     CODEC_BITS,
     CONTROL_BIT,

@@ -14,11 +14,8 @@ from enum import IntEnum
 from typing import Final, Protocol
 
 from ottla.base.errors import ErrorCode, ProtocolError
-from ottla.base.limits import KIB, MIB
+from ottla.base.limits import DECOMPRESSED_BYTES_MAX, KIB, MIB
 from ottla.base.world import Buffer
-
-DECOMPRESSED_BYTES_MAX: Final = 128 * MIB
-"""What one batch may grow to: far above any `max.message.bytes`, far below the machine's memory."""
 
 _STEP_BYTES: Final = MIB
 """Decompressors are asked for this much at a time, so that a bomb is noticed while it is small."""

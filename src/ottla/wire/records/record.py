@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import msgspec
 
 from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.limits import DECOMPRESSED_BYTES_MAX
 from ottla.base.world import Buffer
-from ottla.wire.records.compression import DECOMPRESSED_BYTES_MAX, Codec, decompress
+from ottla.wire.records.compression import Codec, decompress
 from ottla.wire.records.header import (
     HEADER_SIZE,
     NO_TIMESTAMP,
