@@ -42,6 +42,9 @@ STRING_BYTES_MAX = 32767
 FETCH_SESSIONS_MAX = 1000
 """Incremental fetch sessions (KIP-227), the default of Kafka's cache."""
 
+METADATA_ANSWERS_BYTES_MAX = 16 * MIB
+"""Encoded Metadata answers that are kept for the current image."""
+
 TOPIC_NAME_LENGTH_MAX = 249
 """Longer names do not fit a folder name together with the partition number and a suffix."""
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, cast
 
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.broker.handlers import Call, Handler, handlers, served_range
+from ottla.broker.metadata_answers import AnswerKey, MetadataAnswers
 from ottla.broker.replies import Exchange
 from ottla.transport.connection import Connection, Reply
 from ottla.wire.compiler import codec
 from ottla.wire.headers import RequestHeader, decode_request_header
 from ottla.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from ottla.wire.messages.fetch import FetchRequest
+from ottla.wire.messages.metadata import MetadataRequest, MetadataResponse
 from ottla.wire.messages.produce import ProduceRequest
 from ottla.wire.schema import Message
 
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 
 PRODUCE = ProduceRequest.API_KEY
 FETCH = FetchRequest.API_KEY
+METADATA = MetadataRequest.API_KEY
 API_VERSIONS = ApiVersionsRequest.API_KEY
 
 
@@ -37,6 +40,7 @@ class Dispatcher:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._tasks: set[asyncio.Task[None]] = set()
+        self._metadata_answers = MetadataAnswers()
 
     def frame(self, connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
         """See `transport.connection.FrameHandler`."""
@@ -44,7 +48,9 @@ class Dispatcher:
             return self._serve(connection, buffer, start, end)
         except ProtocolError as error:
             connection.refuse(error.message)
-            return False
+        except Exception:  # noqa: BLE001 # see `_blame_ourselves`; what is staged must still be written
+            _blame_ourselves(connection)
+        return False
 
     def end_of_read(self) -> None:
         """See `transport.connection.FrameHandler`."""
@@ -64,6 +70,15 @@ class Dispatcher:
         handler = handlers.get(header.api_key)
         if handler is None or header.api_version not in handler.versions:
             return self._refuse_version(connection, header, handler)
+        key = None
+        if header.api_key == METADATA:
+            key = _answer_key(header, connection, buffer[body:end])
+            known = self._metadata_answers.find(
+                self._broker.metadata.image, key, header.correlation_id
+            )
+            if known is not None:
+                connection.expect(Reply(connection, [known]))
+                return True
         request, stop = codec(handler.request_type, header.api_version).decode(buffer, body, end)
         if stop != end:
             raise ProtocolError(
@@ -78,14 +93,16 @@ class Dispatcher:
         self._broker.produce.commit()
         if header.api_key == FETCH:
             return self._broker.fetch.frame(cast(FetchRequest, request), exchange)
-        return self._call(handler, request, exchange)
+        return self._call(handler, request, exchange, key)
 
-    def _call(self, handler: Handler, request: Message, exchange: Exchange) -> bool:
+    def _call(
+        self, handler: Handler, request: Message, exchange: Exchange, key: AnswerKey | None
+    ) -> bool:
         """Run a handler: at once, or as a task where it may wait."""
         assert handler.function is not None
         call = Call(exchange.version, exchange.header.client_id, exchange.connection)
         if handler.is_async:
-            task = asyncio.ensure_future(self._call_async(handler, request, call, exchange))
+            task = asyncio.ensure_future(self._call_async(handler, request, call, exchange, key))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return False
@@ -93,19 +110,28 @@ class Dispatcher:
         return True
 
     async def _call_async(
-        self, handler: Handler, request: Message, call: Call, exchange: Exchange
+        self,
+        handler: Handler,
+        request: Message,
+        call: Call,
+        exchange: Exchange,
+        key: AnswerKey | None,
     ) -> None:
         assert handler.function is not None
         try:
             response = await handler.function(request, call, self._broker)
         except ProtocolError as error:
             call.connection.refuse(error.message)
-        except Exception:
-            # Our fault: the client learns it by the closed connection, we by the traceback.
-            call.connection.refuse(f"a bug in the handler of API {handler.api_key}; see the log")
-            raise
+        except Exception:  # noqa: BLE001 # see `_blame_ourselves`
+            _blame_ourselves(call.connection)
         else:
-            exchange.answer(response)
+            frame = exchange.encode(response)
+            if key is not None:
+                # Before it is sent: the connection may join what follows to the frame's end.
+                self._metadata_answers.keep(
+                    self._broker.metadata.image, key, cast(MetadataResponse, response), frame
+                )
+            exchange.reply.complete(frame)
 
     def _refuse_version(
         self, connection: Connection, header: RequestHeader, handler: Handler | None
@@ -127,3 +153,17 @@ class Dispatcher:
             f"version {header.api_version} of API {header.api_key} was asked for; it is {served}"
         )
         return False
+
+
+def _answer_key(header: RequestHeader, connection: Connection, body: memoryview) -> AnswerKey:
+    """All that the answer to a Metadata request depends on, beside the image."""
+    return header.api_version, connection.listener_name, connection.local_address, bytes(body)
+
+
+def _blame_ourselves(connection: Connection) -> None:
+    """A bug of ours: the log has the traceback, the client sees its connection close.
+
+    Other connections, and what they have staged, go on.
+    """
+    log.exception("a bug in the broker: please report it with this traceback")
+    connection.refuse("the broker failed to serve its request; the traceback is above")

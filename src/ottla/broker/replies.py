@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ottla.transport.connection import Connection, Reply
+from ottla.transport.outbox import Segment
 from ottla.wire.frames import response_frame
 from ottla.wire.headers import RequestHeader
 from ottla.wire.schema import Message
@@ -24,9 +25,11 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     def connection(self) -> Connection:
         return self.reply.connection
 
+    def encode(self, response: Message) -> list[Segment]:
+        """The frame that answers this request; its first segment is a bytearray."""
+        header = self.header
+        return response_frame(header.api_key, header.api_version, header.correlation_id, response)
+
     def answer(self, response: Message) -> None:
         """Send the response when its turn comes."""
-        header = self.header
-        self.reply.complete(
-            response_frame(header.api_key, header.api_version, header.correlation_id, response)
-        )
+        self.reply.complete(self.encode(response))
