@@ -17,7 +17,7 @@ BROKERS = pytest.StashKey[list[BrokerProcess]]()
 def start_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BrokerFactory]:
     """Starts brokers as BrokerProcess takes them; they end with the test, in order and in peace."""
     brokers = request.node.stash.setdefault(BROKERS, [])
-    made = []
+    made: list[BrokerProcess] = []
 
     def start(*options: str, **where: object) -> BrokerProcess:
         folder = tmp_path / f"broker-{len(made)}"

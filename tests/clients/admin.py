@@ -6,7 +6,8 @@ import logging
 from typing import NamedTuple
 
 from confluent_kafka import TopicCollection
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from tests.clients.complaints import gathering_logger
 

@@ -25,6 +25,7 @@ from tests.clients.contract import (
     PATIENCE_SECONDS,
     REQUEST_BYTES_MAX,
     Client,
+    Headers,
     Place,
     Reader,
     Record,
@@ -185,8 +186,14 @@ def _stored(message: Message) -> Stored:
         timestamp_ms=-1 if kind == TIMESTAMP_NOT_AVAILABLE else timestamp_ms,
         key=_bytes(message.key()),
         value=_bytes(message.value()),
-        headers=tuple((name, _bytes(value)) for name, value in message.headers() or ()),
+        headers=_headers(message),
     )
+
+
+def _headers(message: Message) -> Headers:
+    headers = message.headers() or []
+    assert isinstance(headers, list)
+    return tuple((name, _bytes(value)) for name, value in headers)
 
 
 def _bytes(value: str | bytes | None) -> bytes | None:

@@ -22,6 +22,8 @@ from tests.clients.contract import (
 from tests.support.java import CLASS_PATH, ROOT
 
 PROGRAM = ROOT / "tests" / "interop" / "java" / "RealClient.java"
+# The jars' own logger says warnings and worse, on standard error.
+JVM_OPTIONS = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-XX:+UseSerialGC")
 
 
 class JavaClient(Client):
@@ -31,7 +33,7 @@ class JavaClient(Client):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told = tempfile.TemporaryFile()
+        self._told = tempfile.TemporaryFile()  # noqa: SIM115 # closed in `close`
         self._process: subprocess.Popen[bytes] | None = None
 
     def produce(
@@ -82,9 +84,7 @@ class JavaClient(Client):
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._process = subprocess.Popen(
-                # The bundled logger of the jars says warnings and worse, on standard error.
-                ["java", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-XX:+UseSerialGC"]
-                + ["-cp", CLASS_PATH, str(PROGRAM)],
+                ["java", *JVM_OPTIONS, "-cp", CLASS_PATH, str(PROGRAM)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._told,

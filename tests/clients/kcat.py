@@ -55,12 +55,10 @@ class KcatClient(Client):
         codec: str = "none",
         acks: str = "all",
     ) -> None:
+        command = ["kcat", "-P", "-b", bootstrap, "-t", topic, "-z", codec, "-X", f"acks={acks}"]
+        command += ["-X", f"message.max.bytes={REQUEST_BYTES_MAX}"]
         for form, group in groupby(records, _options):
-            self._run(
-                ["kcat", "-P", "-b", bootstrap, "-t", topic, "-z", codec, *form]
-                + ["-X", f"acks={acks}", "-X", f"message.max.bytes={REQUEST_BYTES_MAX}"],
-                RECORD_END.encode().join(map(_line, group)),
-            )
+            self._run([*command, *form], RECORD_END.encode().join(map(_line, group)))
 
     def _run(self, command: list[str], given: bytes) -> None:
         done = subprocess.run(
@@ -106,7 +104,7 @@ class KcatReader(Reader):
         self._partitions = partitions
         self._printed = bytearray()
         self._ended: set[int] = set()
-        self._told = tempfile.TemporaryFile()
+        self._told = tempfile.TemporaryFile()  # noqa: SIM115 # closed in `close`
         self._process = subprocess.Popen(
             ["kcat", "-C", "-u", "-b", bootstrap, "-t", topic, "-o", _place(start), "-f", CONSUMED],
             stdout=subprocess.PIPE,

@@ -18,7 +18,7 @@ PARTITIONS = 8
 
 def by_partition(stored: Iterable[Stored]) -> dict[int, list[Stored]]:
     """The records of each partition in the order in which they came, which is that of offsets."""
-    found = defaultdict(list)
+    found: defaultdict[int, list[Stored]] = defaultdict(list)
     for record in stored:
         assert record.offset == len(found[record.partition])
         found[record.partition].append(record)
@@ -36,7 +36,7 @@ def test_a_key_stays_in_one_partition_and_in_order(
     stored = reader.consume(shared_broker.bootstrap, topic, 500, partitions=PARTITIONS)
     places = by_partition(stored)
     assert len(places) > 1
-    values_of_key = defaultdict(list)
+    values_of_key: defaultdict[bytes | None, list[tuple[int, bytes | None]]] = defaultdict(list)
     for partition in places.values():
         for record in partition:
             values_of_key[record.key].append((record.partition, record.value))

@@ -78,7 +78,7 @@ class BrokerProcess:
         assert not self.running
         self._forget()
         started = time.monotonic()
-        command = [OTTLA, "broker", "--data-dir", str(self.data)]
+        command = [str(OTTLA), "broker", "--data-dir", str(self.data)]
         for address in self._listen:
             command += ["--listen", address]
         with (self.folder / "stderr").open("ab") as errors:

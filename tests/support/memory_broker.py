@@ -187,12 +187,13 @@ class MemoryBroker:
         await self.dispatcher.stop()
         await self.housekeeping.stop()
         await self.broker.metadata.shut_down()
-        self.broker.replicas.close()
+        safe = self.broker.replicas.close()
         self.housekeeping.write_checkpoints()
         assert self._quorum is not None
         await self._quorum.close()
         self._quorum = None
-        self.directory.mark_clean(self.broker.metadata.broker_epoch)
+        if safe:
+            self.directory.mark_clean(self.broker.metadata.broker_epoch)
 
     async def _let_go(self) -> None:
         await self.housekeeping.stop()

@@ -159,7 +159,8 @@ class Client:
             buffer[:taken] = self._unread[:taken]
             self._unread = self._unread[taken:]
             self.connection.buffer_updated(taken)
-            self.scratch[:taken] = POISON * taken
+            spoilt = min(taken, len(self.scratch))
+            self.scratch[:spoilt] = POISON * spoilt
 
     def _frame(self, request: Message, version: int | None) -> bytes:
         key = request.API_KEY

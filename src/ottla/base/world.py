@@ -87,6 +87,10 @@ class Disk(Protocol):
         """Names in a folder, sorted."""
         ...
 
+    def modified_ms(self, path: str) -> int:
+        """When the file was last written: wall clock, milliseconds since the Unix epoch."""
+        ...
+
     def make_dir(self, path: str) -> None:
         """Make the folder and its parents; fine where it exists."""
         ...

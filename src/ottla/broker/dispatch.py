@@ -32,6 +32,7 @@ PRODUCE = ProduceRequest.API_KEY
 FETCH = FetchRequest.API_KEY
 METADATA = MetadataRequest.API_KEY
 API_VERSIONS = ApiVersionsRequest.API_KEY
+BUG = "a bug in the broker: please report it with this traceback"
 
 
 class Dispatcher:
@@ -54,7 +55,11 @@ class Dispatcher:
 
     def end_of_read(self) -> None:
         """See `transport.connection.FrameHandler`."""
-        self._broker.produce.commit()
+        try:
+            self._broker.produce.commit()
+        except Exception:
+            # Some clients of this read event get no answer and will ask again; the others go on.
+            log.exception(BUG)
 
     def closed(self, connection: Connection) -> None:
         """See `transport.connection.FrameHandler`."""
@@ -120,12 +125,12 @@ class Dispatcher:
         assert handler.function is not None
         try:
             response = await handler.function(request, call, self._broker)
+            frame = exchange.encode(response)
         except ProtocolError as error:
             call.connection.refuse(error.message)
         except Exception:  # noqa: BLE001 # see `_blame_ourselves`
             _blame_ourselves(call.connection)
         else:
-            frame = exchange.encode(response)
             if key is not None:
                 # Before it is sent: the connection may join what follows to the frame's end.
                 self._metadata_answers.keep(
@@ -165,5 +170,5 @@ def _blame_ourselves(connection: Connection) -> None:
 
     Other connections, and what they have staged, go on.
     """
-    log.exception("a bug in the broker: please report it with this traceback")
+    log.exception(BUG)
     connection.refuse("the broker failed to serve its request; the traceback is above")

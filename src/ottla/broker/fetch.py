@@ -65,7 +65,7 @@ class Read(msgspec.Struct, gc=False):
 class Fetch:
     """One fetch request until its answer."""
 
-    __slots__ = ("asked", "exchange", "request", "session", "session_error", "wait")
+    __slots__ = ("asked", "exchange", "request", "session", "wait")
 
     def __init__(
         self,
@@ -189,28 +189,27 @@ class FetchPath:
             error = ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
             return Read(asked, _refusal(asked.index, error), None)
         follower = fetch.follower
-        if follower is None:
-            end_offset = partition.readable_end(committed_only=fetch.committed_only)
-        elif not self._follower_fetched(partition, follower, asked):
+        if follower is not None and not partition.has_replica(follower):
             return Read(asked, _refusal(asked.index, ErrorCode.NOT_LEADER_OR_FOLLOWER), None)
-        else:
-            end_offset = partition.log.log_end_offset
-        answer = _accepted(partition, committed_only=fetch.committed_only)
         if asked.last_fetched_epoch != NO_EPOCH:
             diverging = _diverging_epoch(partition, asked)
             if diverging is not None:
+                answer = _accepted(partition, committed_only=fetch.committed_only)
                 answer.diverging_epoch = diverging
                 return Read(asked, answer, None)
         try:
             found = partition.log.read(
                 asked.fetch_offset,
                 max(min(asked.max_bytes, bytes_left), 0),
-                end_offset=end_offset,
+                end_offset=_end_offset(fetch, partition),
                 min_one_batch=min_one_batch,
             )
         except ProtocolError as refused:
             return Read(asked, _refusal(asked.index, refused.code), None)
-        return Read(asked, answer, found)
+        if follower is not None:
+            # Only now: a log that parts from ours, or reaches beyond it, holds nothing of ours.
+            self._follower_fetched(partition, follower, asked)
+        return Read(asked, _accepted(partition, committed_only=fetch.committed_only), found)
 
     def _find(self, fetch: Fetch, asked: SessionPartition) -> Partition | ErrorCode:
         if fetch.exchange.version >= NAMES_TOPICS_BY_ID:
@@ -219,17 +218,14 @@ class FetchPath:
 
     def _follower_fetched(
         self, partition: Partition, follower: NodeId, asked: SessionPartition
-    ) -> bool:
-        """Note how far a follower is; False where it holds no replica."""
-        leader, state = partition.leader, partition.state
+    ) -> None:
+        """Note that a follower has everything before the offset that it asks for."""
+        leader = partition.leader
         assert leader is not None
-        if state is None or follower not in state.replicas:
-            return False
         now_ms = self._clock.monotonic_ms()
         if leader.follower_fetched(follower, Offset(asked.fetch_offset), now_ms):
             partition.acks.release(leader.high_watermark)
             self._loop.call_soon(partition.wake_waiters)
-        return True
 
     # -- waiting ---------------------------------------------------------------------------------
 
@@ -242,7 +238,22 @@ class FetchPath:
                 return True
             if read.slice is not None:
                 found_bytes += read.slice.length
-        return found_bytes >= fetch.request.min_bytes
+        wanted_bytes = min(fetch.request.min_bytes, fetch.request.max_bytes, self._bytes_max)
+        if found_bytes >= wanted_bytes:
+            return True
+        # A slice ends with its segment: what the next ones hold counts too.
+        return found_bytes > 0 and self._available_bytes(fetch) >= wanted_bytes
+
+    def _available_bytes(self, fetch: Fetch) -> int:
+        """What is there to read over all segments, as far as each partition's limit."""
+        available_bytes = 0
+        for asked in fetch.asked:
+            partition = self._find(fetch, asked)
+            if isinstance(partition, Partition) and partition.leader is not None:
+                end_offset = _end_offset(fetch, partition)
+                found_bytes = partition.log.available_bytes(asked.fetch_offset, end_offset)
+                available_bytes += min(found_bytes, asked.max_bytes)
+        return available_bytes
 
     def _wait(self, fetch: Fetch) -> None:
         partitions = [
@@ -268,19 +279,25 @@ class FetchPath:
     def _answer(self, fetch: Fetch, reads: list[Read]) -> None:
         told = reads
         session = fetch.session
-        if session is not None:
-            if fetch.request.session_epoch != INITIAL_EPOCH:
-                told = [read for read in reads if _is_news(read)]
-            for read in told:
-                _remember_told(session, read)
+        if session is not None and fetch.request.session_epoch != INITIAL_EPOCH:
+            told = [read for read in reads if _is_news(read)]
         for read in told:
             _load(read)
+            if session is not None:
+                _remember_told(session, read)
         fetch.exchange.answer(
             FetchResponse(
                 session_id=NO_SESSION if session is None else session.session_id,
                 responses=_group_by_topic(told),
             )
         )
+
+
+def _end_offset(fetch: Fetch, partition: Partition) -> Offset:
+    """Exclusive end of what the asker may see: a follower copies what is not committed yet."""
+    if fetch.follower is not None:
+        return partition.log.log_end_offset
+    return partition.readable_end(committed_only=fetch.committed_only)
 
 
 def _asked_partitions(request: FetchRequest) -> list[SessionPartition]:

@@ -17,6 +17,7 @@ from ottla.broker.partition import Partition
 from ottla.broker.replicas import LocalReplicas
 from ottla.log.errors import StorageError
 from ottla.metadata.image import MetadataDelta, MetadataImage
+from ottla.quorum.contract import QuorumError
 
 log = logging.getLogger(__name__)
 
@@ -78,16 +79,26 @@ class Housekeeping:
         """Remove deleted folders, roll segments that are old enough, flush what asks for it."""
         self._replicas.remove_due_folders(self._clock.monotonic_ms())
         now_ms = self._clock.now_ms()
-        await self._metadata.snapshot_if_due(self._metadata_bytes_between_snapshots, now_ms)
         for partition in self._replicas:
+            await self._tend(partition, now_ms)
+        await self._metadata.snapshot_if_due(self._metadata_bytes_between_snapshots, now_ms)
+
+    async def _tend(self, partition: Partition, now_ms: int) -> None:
+        if partition.offline_reason is not None:
+            return
+        try:
             partition.log.roll_if_due(now_ms)
-            if partition.log.needs_flush(now_ms):
-                await self._flush(partition)
+        except StorageError as error:
+            # The disk may recover; until then the partition goes on with its old segment.
+            log.error("a segment could not be closed, it will be tried again: %s", error.message)  # noqa: TRY400 # told in words
+        if partition.log.needs_flush(now_ms):
+            await self._flush(partition)
 
     async def checkpoint(self) -> None:
         """Write down what is on the disk, so that a crash costs little checking."""
         for partition in self._replicas:
-            await self._flush(partition)
+            if partition.offline_reason is None:
+                await self._flush(partition)
         self.write_checkpoints()
 
     def write_checkpoints(self) -> None:
@@ -104,11 +115,13 @@ class Housekeeping:
         )
 
     async def _flush(self, partition: Partition) -> None:
-        plan = partition.log.plan_flush()
-        if plan is None:
-            return
-        await asyncio.to_thread(plan.run)
         try:
+            plan = partition.log.plan_flush()
+            if plan is None:
+                return
+            await asyncio.to_thread(plan.run)
+            if partition.offline_reason is not None:
+                return  # deleted meanwhile: its folder has another name, or is gone
             partition.log.complete_flush(plan)
         except StorageError as error:
             # After a failed fsync nobody knows what is on the disk: nothing more may be
@@ -135,5 +148,5 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(seconds)
         try:
             await work()
-        except (OSError, StorageError) as error:
+        except (OSError, StorageError, QuorumError) as error:
             log.error("housekeeping failed, it will try again: %s", error)  # noqa: TRY400 # told once a turn

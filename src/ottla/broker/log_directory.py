@@ -70,7 +70,8 @@ class LogDirectory:
         disk.make_dir(path)
         if disk.exists(file):
             return _check_owner(path, disk.read_file(file), node_id, cluster_id)
-        found = disk.list_dir(path)
+        # A first start that was killed leaves the file under its temporary name.
+        found = [name for name in disk.list_dir(path) if name != f"{META_PROPERTIES}.tmp"]
         if found:
             raise UserError(
                 f"{path} holds {found[0]!r} but no {META_PROPERTIES}: it is not a data directory. "

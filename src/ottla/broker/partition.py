@@ -67,19 +67,31 @@ class Partition:
         self.state = state
         if state.leader != node_id:
             self.leader = None
+            self.acks.fail(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+            self.wake_waiters()
             return
         isr = [NodeId(replica) for replica in state.isr]
         if self.leader is not None and self.leader.epoch == state.leader_epoch:
             self.leader.isr_changed(isr)
-            self.appended()
-            return
-        self.leader = LeaderState(
+        else:
+            self.leader = self._lead(state, node_id, isr)
+        # With fewer replicas in sync, more may be committed than before.
+        self.acks.release(self.leader.high_watermark)
+        self.wake_waiters()
+
+    def _lead(self, state: PartitionImage, node_id: NodeId, isr: list[NodeId]) -> LeaderState:
+        before = self.leader
+        return LeaderState(
             node_id,
             LeaderEpoch(state.leader_epoch),
             isr,
             log_end_offset=self.log.log_end_offset,
-            high_watermark=self.leader.high_watermark if self.leader else self.log.log_start_offset,
+            high_watermark=before.high_watermark if before else self.log.log_start_offset,
         )
+
+    def has_replica(self, node_id: NodeId) -> bool:
+        """Whether this node is one of those that keep the partition."""
+        return self.state is not None and node_id in self.state.replicas
 
     @property
     def high_watermark(self) -> Offset:
@@ -120,7 +132,11 @@ class Partition:
         for waiter in list(self.waiters):
             waiter.data_arrived()
 
-    def take_offline(self, reason: str) -> None:
-        """Stop serving: the log cannot be trusted or written any more."""
+    def take_offline(self, reason: str, error: ErrorCode = ErrorCode.KAFKA_STORAGE_ERROR) -> None:
+        """Stop serving: the log cannot be trusted or written any more, or is not ours.
+
+        `error` is what writes that wait for their acknowledgement are told.
+        """
         self.offline_reason = reason
+        self.acks.fail(error)
         self.wake_waiters()

@@ -70,22 +70,20 @@ class PendingProduce:
         self.timeout_ms = request.timeout_ms
         self.response = ProduceResponse()
         self.staged: list[StagedBatch] = []
-        self.waiting: set[PendingAck] = set()
+        self.waiting: dict[PendingAck, PartitionProduceResponse] = {}
         self.timer: asyncio.TimerHandle | None = None
 
-    def committed(self, ack: PendingAck) -> None:
-        """One more partition has its records on every in-sync replica."""
-        self.waiting.discard(ack)
+    def settled(self, ack: PendingAck, error: ErrorCode) -> None:
+        """One more partition has its records on every in-sync replica, or never will here."""
+        self.waiting.pop(ack).error_code = error
         if not self.waiting:
             self.finish()
 
     def timed_out(self) -> None:
         """Not every in-sync replica has the records in time: they stay, unacknowledged."""
-        for ack in self.waiting:
+        for ack, answer in self.waiting.items():
             ack.cancelled = True
-        for staged in self.staged:
-            if not staged.answer.error_code and not staged.is_committed:
-                staged.answer.error_code = ErrorCode.REQUEST_TIMED_OUT
+            answer.error_code = ErrorCode.REQUEST_TIMED_OUT
         self.finish()
 
     def finish(self) -> None:
@@ -214,16 +212,16 @@ class ProducePath:
     def _acknowledge(self, pending: PendingProduce) -> None:
         if pending.acks == ACKS_ALL:
             self._acknowledge_when_committed(pending)
-        elif pending.acks == ACKS_LEADER:
-            pending.finish()
-        else:
+        elif pending.acks == ACKS_NONE:
             _finish_unacknowledged(pending)
+        else:
+            pending.finish()
 
     def _acknowledge_when_committed(self, pending: PendingProduce) -> None:
         for staged in pending.staged:
             if not staged.answer.error_code and not staged.is_committed:
-                ack = PendingAck(staged.next_offset, pending.committed)
-                pending.waiting.add(ack)
+                ack = PendingAck(staged.next_offset, pending.settled)
+                pending.waiting[ack] = staged.answer
                 staged.partition.acks.add(ack)
         if not pending.waiting:
             pending.finish()

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 DELETED_SUFFIX = "-delete"
 """As Kafka names the folder of a partition whose topic is gone, with a random part before it."""
 FOLDER_NAME_LENGTH_MAX = 255
+REMOVAL_RETRY_MS = 60_000
+"""When to try again to remove a folder that the disk would not let go."""
 
 
 class DeletedFolder:
@@ -57,6 +59,8 @@ class LocalReplicas:
         self._by_id: dict[tuple[bytes, int], Partition] = {}
         # Placed here and not opened yet, in the order in which they came.
         self._unopened: dict[tuple[bytes, int], None] = {}
+        # Those whose log could not be opened: nobody has made it whole after an unclean stop.
+        self._unusable: set[tuple[bytes, int]] = set()
         self._image: MetadataImage | None = None
         self.deleted: list[DeletedFolder] = []
 
@@ -168,6 +172,7 @@ class LocalReplicas:
                 error,
                 extra={"partition": f"{topic.name}-{index}"},
             )
+            self._unusable.add((topic.topic_id, index))
             return None
         partition = Partition(
             TopicName(topic.name),
@@ -228,20 +233,41 @@ class LocalReplicas:
         for index in range(len(topic.partitions)):
             partition = self._forget(topic, index)
             if partition is not None:
-                partition.take_offline("its topic was deleted")
-                self._retire(partition.log, now_ms + partition.log.config.file_delete_delay_ms)
-        self._directory.disk.sync_dir(self._directory.path)
+                partition.take_offline(
+                    "its topic was deleted", ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+                )
+                self._free(partition, now_ms + partition.log.config.file_delete_delay_ms)
+        self._sync_names()
 
     def _drop(self, topic: TopicImage, index: int) -> None:
         """The partition moved away from this node."""
         partition = self._forget(topic, index)
         if partition is not None:
-            partition.take_offline("it moved to other nodes")
-            self._retire(partition.log, 0)
+            partition.take_offline("it moved to other nodes", ErrorCode.NOT_LEADER_OR_FOLLOWER)
+            self._free(partition, 0)
+            self._sync_names()
+
+    def _free(self, partition: Partition, due_ms: int) -> None:
+        """Let the disk have its space back. Where it refuses, the other partitions go on."""
+        try:
+            self._retire(partition.log, due_ms)
+        except OSError as error:
+            log.error(  # noqa: TRY400 # the cause is in the message; a person must act
+                "a partition is gone, but its folder stays on the disk: %s",
+                error,
+                extra={"folder": partition.log.directory},
+            )
+
+    def _sync_names(self) -> None:
+        try:
             self._directory.disk.sync_dir(self._directory.path)
+        except OSError as error:
+            # After a power loss a folder may have its old name again; its topic id tells it apart.
+            log.warning("the data directory could not be synced: %s", error)
 
     def _forget(self, topic: TopicImage, index: int) -> Partition | None:
         self._unopened.pop((topic.topic_id, index), None)
+        self._unusable.discard((topic.topic_id, index))
         partition = self._by_id.pop((topic.topic_id, index), None)
         # The name may already belong to a new topic.
         if partition is not None and self._by_name.get((topic.name, index)) is partition:
@@ -270,14 +296,30 @@ class LocalReplicas:
         """Remove from the disk what has waited long enough."""
         due = [folder for folder in self.deleted if folder.due_ms <= now_ms]
         for folder in due:
+            try:
+                remove_tree(self._directory, folder.path)
+            except OSError as error:
+                folder.due_ms = now_ms + REMOVAL_RETRY_MS
+                log.warning("a deleted partition could not be removed yet: %s", error)
+                continue
             self.deleted.remove(folder)
-            remove_tree(self._directory, folder.path)
             log.info("removed a deleted partition", extra={"folder": folder.path})
 
-    def close(self) -> None:
-        """Flush and close every log."""
+    def close(self) -> bool:
+        """Flush and close every log; whether all of them are whole and on the disk."""
+        safe = not self._unusable
         for partition in self:
-            partition.log.close()
+            safe &= partition.offline_reason is None
+            try:
+                partition.log.close()
+            except StorageError as error:
+                safe = False
+                log.error(  # noqa: TRY400 # the cause is in the message; a person must act
+                    "a partition could not be flushed: %s",
+                    error.message,
+                    extra={"partition": f"{partition.topic}-{partition.index}"},
+                )
+        return safe
 
 
 def _why_missing(

@@ -22,9 +22,19 @@ SEGMENT_SUFFIXES: Final = (
 )
 """All that goes with a segment; the log comes first: without it the rest means nothing."""
 
+INDEX_SUFFIXES: Final = (OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX)
+
+DELETED_SUFFIX: Final = ".deleted"
+"""A file that nobody needs any more, until it is unlinked."""
+CLEANED_SUFFIX: Final = ".cleaned"
+"""A file that compaction still writes."""
+SWAP_SUFFIX: Final = ".swap"
+"""A file that compaction has finished, and that takes the place of others."""
+
 PARTITION_METADATA: Final = "partition.metadata"
 LEADER_EPOCHS: Final = "leader-epoch-checkpoint"
 
+_STEM_LENGTH: Final = 20
 _LOG_NAME: Final = re.compile(r"(\d{20})\.log")
 _FOLDER_NAME: Final = re.compile(r"([a-zA-Z0-9._-]+)-(\d{1,10})")
 
@@ -42,6 +52,16 @@ def segment_base_offset(name: str) -> int | None:
     """The base offset in the name of a `.log` file; None for any other name."""
     found = _LOG_NAME.fullmatch(name)
     return int(found[1]) if found else None
+
+
+def base_offset_of(name: str) -> int:
+    """The base offset in the name of any file of a segment, whatever its suffixes."""
+    return int(name[:_STEM_LENGTH])
+
+
+def is_of_segment(name: str) -> bool:
+    """Whether the file belongs to a segment, by its name."""
+    return name[:_STEM_LENGTH].isdecimal() and name[_STEM_LENGTH : _STEM_LENGTH + 1] == "."
 
 
 def folder_name(partition: TopicPartition) -> str:

@@ -537,6 +537,23 @@ class PartitionLog:
         self._epochs.truncate_start(offset)
         self._checked("write the epochs of", self._epochs.write)
 
+    def release_oldest(self, high_watermark: int, now_ms: int) -> Released | None:
+        """Let the oldest segment go, if retention says so; None where it stays.
+
+        Before the next one goes, `sync_dir` the folder, or a crash may bring back this one alone.
+        """
+        segments = self._segments
+        released = self._checked("look into", lambda: self._due_oldest(high_watermark, now_ms))
+        if released is None:
+            return None
+        if len(segments.infos()) == 1:
+            self.roll(now_ms)
+        released.paths.extend(self._checked("release a segment of", segments.retire_oldest))
+        self._unsynced.keep_only(list(segments)[:-1])
+        self._unsynced.note_folder(self.directory)
+        self.advance_log_start(segments.first_offset)
+        return released
+
     # --- flushing ---
 
     def needs_flush(self, now_ms: int) -> bool:

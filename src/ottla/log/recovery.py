@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ottla.base.ids import ZERO_UUID, Uuid
 from ottla.base.world import Disk
-from ottla.log import checkpoints, names
+from ottla.log import checkpoints, leftovers, names
 from ottla.log.config import LogConfig
 from ottla.log.index_file import DamagedIndexError
 from ottla.log.leader_epochs import LeaderEpochs
@@ -59,7 +59,7 @@ class Recovery:
         self._clean = clean
         self._recovery_point = recovery_point
         self._log_start_offset = log_start_offset
-        self._names = set(self._disk.list_dir(directory))
+        self._names = leftovers.settle(self._disk, directory)
         self._segments: list[Segment] = []
         self._rebuilt = False
 
@@ -84,7 +84,7 @@ class Recovery:
         if stored is None:
             self._learn_epochs(epochs)
         epochs.truncate_end(self._segments[-1].next_offset)
-        epochs.truncate_start(self._log_start_offset)
+        epochs.truncate_start(max(self._log_start_offset, self._segments[0].base_offset))
         changed = epochs.entries() != (stored or [])
         return Recovered(
             read_topic_id(self._disk, self._directory),

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from ottla.base.ids import Offset
 from ottla.base.world import Disk
 from ottla.log.recovery import remove_segment
+from ottla.log.retention import Oldest, retire_files
 from ottla.log.segment import LogSlice, Place, Segment
 
 IDLE_HOT_BATCHES_MAX: Final = 64
@@ -119,6 +120,29 @@ class Segments:
         """Give back the memory that only a busy partition needs."""
         for segment in self._items[-2:]:
             segment.trim_hot(IDLE_HOT_BATCHES_MAX if segment is self.active else 0)
+
+    def oldest(self) -> Oldest:
+        """The first segment, as retention looks at it."""
+        segment = self._items[0]
+        return Oldest(
+            segment.next_offset if len(self._items) == 1 else self._bases[1],
+            segment.committed_size,
+            is_active=segment is self.active,
+            youngest_ms=lambda: self._youngest_ms(segment),
+        )
+
+    def _youngest_ms(self, segment: Segment) -> int:
+        timestamp, _ = segment.largest_timestamp()
+        return timestamp if timestamp >= 0 else self._disk.modified_ms(segment.log.path)
+
+    def retire_oldest(self) -> list[str]:
+        """Take the first segment out; what its files are called now, to be unlinked later."""
+        assert len(self._items) > 1, "the active segment stays"
+        oldest = self._items[0]
+        retired = retire_files(self._disk, self.directory, oldest.base_offset)
+        del self._items[0], self._bases[0]
+        oldest.release()
+        return retired
 
     def truncate(self, next_offset: int) -> None:
         """See `PartitionLog.truncate_to`; `next_offset` is not below the first segment."""

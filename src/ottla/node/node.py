@@ -172,9 +172,12 @@ class Node:
             await listener.stop(CLOSE_GRACE_SECONDS)
         await self._housekeeping.stop()
         await self.broker.metadata.shut_down()
-        self.broker.replicas.close()
+        safe = self.broker.replicas.close()
         self._housekeeping.write_checkpoints()
         await self._quorum.close()
+        if not safe:
+            log.error("stopped, but some data may not be on the disk: the next start checks it")
+            return
         self._directory.mark_clean(self.broker.metadata.broker_epoch)
         log.info("stopped cleanly")
 

@@ -8,17 +8,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from ottla.base.errors import ErrorCode
 from ottla.base.ids import Offset
 
 
 class PendingAck:
-    """One partition's part of a produce request."""
+    """One partition's part of a produce request.
 
-    __slots__ = ("cancelled", "next_offset", "on_committed")
+    `on_settled` is called once: with NONE when every in-sync replica has the records, or with the
+    reason why nobody will ever know it here. Never once it is `cancelled`.
+    """
 
-    def __init__(self, next_offset: Offset, on_committed: Callable[[PendingAck], None]) -> None:
+    __slots__ = ("cancelled", "next_offset", "on_settled")
+
+    def __init__(
+        self, next_offset: Offset, on_settled: Callable[[PendingAck, ErrorCode], None]
+    ) -> None:
         self.next_offset = next_offset
-        self.on_committed = on_committed
+        self.on_settled = on_settled
         self.cancelled = False
 
 
@@ -43,10 +50,11 @@ class AckQueue:
         while pending and pending[0].next_offset <= high_watermark:
             ack = pending.popleft()
             if not ack.cancelled:
-                ack.on_committed(ack)
+                ack.on_settled(ack, ErrorCode.NONE)
 
-    def drain(self) -> list[PendingAck]:
-        """All that still wait, for a leader that steps down; the queue is empty after it."""
-        drained = [ack for ack in self._pending if not ack.cancelled]
-        self._pending.clear()
-        return drained
+    def fail(self, error: ErrorCode) -> None:
+        """Refuse all that still wait: this node leads no more, or has lost the log."""
+        pending, self._pending = self._pending, deque()
+        for ack in pending:
+            if not ack.cancelled:
+                ack.on_settled(ack, error)

@@ -107,13 +107,15 @@ class MemoryDisk:
     """Files and folders in memory.
 
     `capacity_bytes` is the size of the disk, 0 for one without bounds; appends above it fail with
-    ENOSPC. `operations` counts all calls that `fail_at` can hit.
+    ENOSPC. `operations` counts all calls that `fail_at` can hit. Every file was last written at
+    `modified_at_ms`: there is no clock in here.
     """
 
     def __init__(self, *, capacity_bytes: int = 0) -> None:
         self.capacity_bytes = capacity_bytes
         self.failed_append_leaves_bytes = False
         self.operations = 0
+        self.modified_at_ms = 0
         self.life = 0
         self._folders: dict[str, dict[str, _Inode]] = {}
         self._synced_folders: dict[str, dict[str, _Inode]] = {}
@@ -191,6 +193,13 @@ class MemoryDisk:
             if name.startswith(prefix)
         }
         return sorted(inner | set(folder))
+
+    def modified_ms(self, path: str) -> int:
+        self._check("modified_ms", path)
+        folder, name = self._split(path)
+        if name not in folder:
+            raise _missing(path)
+        return self.modified_at_ms
 
     def make_dir(self, path: str) -> None:
         self._check("make_dir", path)

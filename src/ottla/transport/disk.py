@@ -136,6 +136,9 @@ class LocalDisk:
     def list_dir(self, path: str) -> list[str]:
         return sorted(os.listdir(path))
 
+    def modified_ms(self, path: str) -> int:
+        return os.stat(path).st_mtime_ns // 1_000_000
+
     def make_dir(self, path: str) -> None:
         os.makedirs(path, _FOLDER_MODE, exist_ok=True)
 

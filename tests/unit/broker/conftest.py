@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,15 @@ from tests.support.memory_client import Client
 
 StartBroker = Callable[..., MemoryBroker]
 Connect = Callable[..., Client]
+
+
+@pytest.fixture(autouse=True)
+def _no_bugs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """The broker survives its own bugs and logs them with a traceback: no test may leave one."""
+    with caplog.at_level(logging.WARNING):
+        yield
+    tracebacks = [record for record in caplog.get_records("call") if record.exc_info]
+    assert tracebacks == []
 
 
 @pytest.fixture

@@ -336,10 +336,11 @@ def test_a_partition_led_elsewhere_is_refused(make_broker: StartBroker, connect:
     broker = make_broker()
     broker.add_broker(2)
     broker.start()
-    broker.create_topic("orders", replicas=[[2, 1], [2]])
+    broker.create_topic("followed", replicas=[[2, 1]])
+    broker.create_topic("foreign", replicas=[[2]])
     client = connect(broker)
-    for index in (0, 1):
-        request = produce(("orders", index, batch_of(b"a")))
+    for topic in ("followed", "foreign"):
+        request = produce((topic, 0, batch_of(b"a")))
         assert refusal(client, request) == ErrorCode.NOT_LEADER_OR_FOLLOWER
 
 
@@ -419,9 +420,7 @@ def test_batches_written_before_a_new_segment_fails_are_acknowledged(
     half = batch_of(b"x" * 600_000)
     broker.create_topic("orders", segment_bytes=str(1 << 20))
     broker.disk.fail("append", "00000000000000000001.log", errno.ENOSPC)
-    client.send(
-        produce(("orders", 0, half)), produce(("orders", 0, half)), version=BY_NAME
-    )
+    client.send(produce(("orders", 0, half)), produce(("orders", 0, half)), version=BY_NAME)
     broker.disk.heal()
     answers = [answer for response in client.answers() for answer in _produced(response)]
     assert [(answer.error_code, answer.base_offset) for answer in answers] == [

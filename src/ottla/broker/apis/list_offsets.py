@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ottla.base.errors import ErrorCode
+from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.ids import NO_EPOCH, NO_OFFSET
 from ottla.broker.broker import Broker
 from ottla.broker.handlers import Call, handles
@@ -74,7 +74,10 @@ def _offset(
         return _refusal(asked, error)
     committed_only = request.isolation_level == READ_COMMITTED
     end_offset = partition.readable_end(committed_only=committed_only)
-    answer = _look_up(partition, asked, end_offset=end_offset)
+    try:
+        answer = _look_up(partition, asked, end_offset=end_offset)
+    except ProtocolError as refused:
+        return _refusal(asked, refused.code)
     if call.version < TELLS_LEADER_EPOCH:
         answer.leader_epoch = NO_EPOCH
     return answer

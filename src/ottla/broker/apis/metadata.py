@@ -27,6 +27,8 @@ from ottla.wire.messages.metadata import (
 
 EMPTY_LIST_MEANS_ALL = 0
 """Version 0 has no null list: it asks for all topics with an empty one."""
+FINDS_BY_ID = 12
+"""From this version an id alone is enough (KIP-516); 10 and 11 only have the field."""
 
 
 @handles(MetadataRequest, versions="0-13")
@@ -74,10 +76,12 @@ def _topics(
     asked = request.topics
     if asked is None or (not asked and call.version == EMPTY_LIST_MEANS_ALL):
         return [_describe(topic, image) for topic in image.topics_by_name.values()]
-    return [_look_up(topic, image) for topic in asked]
+    return [_look_up(topic, call, image) for topic in asked]
 
 
-def _look_up(asked: MetadataRequestTopic, image: MetadataImage) -> MetadataResponseTopic:
+def _look_up(
+    asked: MetadataRequestTopic, call: Call, image: MetadataImage
+) -> MetadataResponseTopic:
     if asked.name is not None:
         by_name = image.topics_by_name.get(asked.name)
         if by_name is not None:
@@ -88,6 +92,10 @@ def _look_up(asked: MetadataRequestTopic, image: MetadataImage) -> MetadataRespo
             else ErrorCode.INVALID_TOPIC_EXCEPTION
         )
         return MetadataResponseTopic(error_code=error, name=asked.name, topic_id=ZERO_UUID)
+    if call.version < FINDS_BY_ID:
+        return MetadataResponseTopic(
+            error_code=ErrorCode.INVALID_REQUEST, name="", topic_id=asked.topic_id
+        )
     by_id = image.topics_by_id.get(asked.topic_id)
     if by_id is not None:
         return _describe(by_id, image)

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from ottla.cli.options import broker_options
+from ottla.cli.options import BrokerOptions, broker_options
 
 
 @click.command()
 @broker_options
-def command(
-    data_dir: Path | None,
-    listen: tuple[str, ...],
-    advertise: tuple[str, ...],
-    assignments: tuple[str, ...],
-    config: Path | None,
-    log_level: str,
-) -> None:
+def command(options: BrokerOptions) -> None:
     """Run a broker until SIGTERM or Ctrl-C.
 
     The first line on standard output, once clients can connect, is JSON: the event `ready` with
@@ -32,16 +23,4 @@ def command(
                  --advertise OUTSIDE://localhost:19092
     ottla broker --listen localhost:0 --set num.partitions=8 --config broker.properties
     """
-    from ottla.node.broker import run_broker
-    from ottla.node.options import broker_texts
-
-    run_broker(
-        broker_texts(
-            config=config,
-            data_dir=data_dir,
-            listen=listen,
-            advertise=advertise,
-            assignments=assignments,
-        ),
-        log_level=log_level,
-    )
+    options.run()
