@@ -10,6 +10,7 @@ import pytest
 from tests.support.broker_process import BrokerProcess
 
 BrokerFactory = Callable[..., BrokerProcess]
+LOG_CHARACTERS_SHOWN = 20_000
 BROKERS = pytest.StashKey[list[BrokerProcess]]()
 
 
@@ -74,5 +75,6 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         for broker in item.stash.get(BROKERS, []):
-            report.sections.append((f"log of the broker on {broker.bootstrap}", broker.log()))
+            told = broker.log()[-LOG_CHARACTERS_SHOWN:]
+            report.sections.append((f"log of the broker on {broker.bootstrap}", told))
     return report

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import NamedTuple
 
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from tests.clients.complaints import gathering_logger
+from tests.clients.complaints import own_logger
 
 PATIENCE_SECONDS = 20.0
 
@@ -26,8 +25,9 @@ class Admin:
 
     def __init__(self, bootstrap: str) -> None:
         self.complaints: list[str] = []
-        logger = gathering_logger("interop.admin", self.complaints, level=logging.INFO)
-        self._client = AdminClient({"bootstrap.servers": bootstrap}, logger=logger)
+        self._client = AdminClient(
+            {"bootstrap.servers": bootstrap}, logger=own_logger(self.complaints)
+        )
 
     def create(self, topic: str, partitions: int = 1, **configs: str | int) -> None:
         """Create a topic; `max_message_bytes=…` sets max.message.bytes, and so on."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiokafka  # type: ignore[import-untyped]  # has no types
 
-from tests.clients.complaints import gathering_logger
+from tests.clients.complaints import listen_to
 from tests.clients.contract import (
     BEGINNING,
     PATIENCE_SECONDS,
@@ -30,7 +30,10 @@ class AioKafkaClient(Client):
 
     def __init__(self) -> None:
         super().__init__()
-        gathering_logger("aiokafka", self.complaints).setLevel(logging.WARNING)
+        self._handler = listen_to("aiokafka", self.complaints)
+
+    def close(self) -> None:
+        logging.getLogger("aiokafka").removeHandler(self._handler)
 
     def can_produce(self, record: Record) -> bool:
         """It takes no record of nothing."""

@@ -16,11 +16,18 @@ class GatheringHandler(logging.Handler):
         self._lines.append(f"{record.levelname} {record.name}: {record.getMessage()}")
 
 
-def gathering_logger(
-    name: str, lines: list[str], *, level: int = logging.WARNING
-) -> logging.Logger:
-    """The logger of this name, whose records go to `lines` and nowhere else."""
-    logger = logging.getLogger(name)
-    logger.handlers = [GatheringHandler(lines, level=level)]
-    logger.propagate = False
+def own_logger(lines: list[str]) -> logging.Logger:
+    """A logger for one object, known to nobody else; it gathers all but debugging."""
+    logger = logging.Logger("librdkafka", logging.INFO)
+    logger.addHandler(GatheringHandler(lines, level=logging.INFO))
     return logger
+
+
+def listen_to(library: str, lines: list[str]) -> GatheringHandler:
+    """Gather what a library's own logger says, and keep it from the terminal."""
+    logger = logging.getLogger(library)
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    handler = GatheringHandler(lines)
+    logger.addHandler(handler)
+    return handler

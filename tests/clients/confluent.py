@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +18,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from tests.clients.complaints import gathering_logger
+from tests.clients.complaints import own_logger
 from tests.clients.contract import (
     BEGINNING,
     PATIENCE_SECONDS,
@@ -43,7 +42,7 @@ class ConfluentClient(Client):
 
     def __init__(self) -> None:
         super().__init__()
-        self._logger = gathering_logger("interop.librdkafka", self.complaints, level=logging.INFO)
+        self._logger = own_logger(self.complaints)
 
     def producer(self, bootstrap: str, settings: Mapping[str, Any]) -> Producer:
         """A producer whose log is listened to."""

@@ -99,7 +99,7 @@ def check_what_is_there(broker: BrokerProcess, producer: SteadyProducer) -> None
         ends[partition] = max(ends[partition], offset + 1)
     # The last record of each partition was acknowledged, unless a kill came just before its answer.
     stored = reader.consume(broker.bootstrap, "numbers", sum(ends), partitions=PARTITIONS)
-    places = {}
+    places: dict[int, tuple[int, int]] = {}
     for partition in range(PARTITIONS):
         records = [record for record in stored if record.partition == partition]
         assert [record.offset for record in records] == list(range(len(records)))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
 import pytest
 
-from tests.clients.catalogue import NAMES, foreign_to
-from tests.clients.contract import Record, Stored
+from tests.clients.catalogue import NAMES, foreign_to, make_client, why_missing
+from tests.clients.contract import Client, Record, Stored
 from tests.interop.conftest import ClientFinder, TopicMaker
 from tests.support.broker_process import BrokerProcess
 
@@ -99,3 +101,34 @@ def test_many_records_of_many_sizes_come_back_from_eight_partitions(
     assert sorted((found.key, found.value) for found in stored) == sorted(
         (record.key, record.value) for record in records
     )
+
+
+def test_all_clients_may_write_and_read_one_topic_at_the_same_time(
+    client_named: ClientFinder, new_topic: TopicMaker, shared_broker: BrokerProcess
+) -> None:
+    clients = [client_named(name) for name in NAMES if why_missing(name) is None]
+    topic = new_topic(PARTITIONS)
+
+    def write(client: Client) -> None:
+        for turn in range(5):
+            numbers = range(turn * 100, turn * 100 + 100)
+            records = [Record(b"%d" % n, key=client.name.encode()) for n in numbers]
+            client.produce(shared_broker.bootstrap, topic, records)
+
+    def read(client: Client) -> list[Stored]:
+        count = 500 * len(clients)
+        return client.consume(shared_broker.bootstrap, topic, count, partitions=PARTITIONS)
+
+    with ExitStack() as stack, ThreadPoolExecutor(2 * len(clients)) as threads:
+        others = [stack.enter_context(closing(make_client(client.name))) for client in clients]
+        writers = [threads.submit(write, client) for client in clients]
+        readers = [threads.submit(read, client) for client in others]
+        for writer in writers:
+            writer.result()
+        for reader in readers:
+            stored = reader.result()
+            by_partition(stored)
+            for client in clients:
+                key = client.name.encode()
+                values = [record.value for record in stored if record.key == key]
+                assert values == [b"%d" % n for n in range(500)]

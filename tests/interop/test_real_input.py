@@ -50,8 +50,9 @@ class Library:
         """The topic that holds the file, written through a kill and a restart."""
         topic = f"{name}-by-{producer}"
         if topic not in self._taken:
+            client, lines = client_named(producer), lines_of(name)
             self._admin.create(topic, segment_bytes=SEGMENT_BYTES)
-            client_named(producer).produce(self.broker.bootstrap, topic, lines_of(name))
+            client.produce(self.broker.bootstrap, topic, lines)
             self.broker.kill()
             self.broker.start()
             self._taken.add(topic)

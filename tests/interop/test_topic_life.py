@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError
 
 from tests.clients.admin import Admin
 from tests.clients.catalogue import NAMES
+from tests.clients.confluent import ConfluentClient
 from tests.clients.contract import END, Client, Record
 from tests.conftest import BrokerFactory
 from tests.interop.conftest import ClientFinder
@@ -102,13 +104,15 @@ def test_a_producer_makes_the_topics_that_are_missing(
 
 
 def test_where_topics_are_not_made_on_demand_a_producer_is_told(
-    client_named: ClientFinder, start_broker: BrokerFactory
+    start_broker: BrokerFactory,
 ) -> None:
-    client = client_named("confluent-kafka")
     broker = start_broker("--set", "auto.create.topics.enable=false")
-    with pytest.raises(RuntimeError, match="UNKNOWN_TOPIC"):
-        client.produce(broker.bootstrap, "missing", [Record(b"v")])
-    client.complaints.clear()
+    errors: list[KafkaError | None] = []
+    patience = {"topic.metadata.propagation.max.ms": 200}
+    producer = ConfluentClient().producer(broker.bootstrap, patience)
+    producer.produce("missing", b"v", on_delivery=lambda error, _: errors.append(error))
+    assert producer.flush(20) == 0
+    assert [error and error.name() for error in errors] == ["UNKNOWN_TOPIC_OR_PART"]
     assert Admin(broker.bootstrap).topics() == set()
     assert not list(broker.data.glob("missing-*"))
 

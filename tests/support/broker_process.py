@@ -123,11 +123,16 @@ class BrokerProcess:
         if self._owns_folder:
             shutil.rmtree(self.folder)
 
+    def exit_code(self) -> int:
+        """How the process ends, or ended, by itself or by a signal."""
+        assert self._process is not None
+        return self._process.wait(timeout=STOP_SECONDS_MAX)
+
     def _end(self, number: signal.Signals) -> int:
         assert self._process is not None
         self._process.send_signal(number)
         try:
-            return self._process.wait(timeout=STOP_SECONDS_MAX)
+            return self.exit_code()
         finally:
             self._forget()
 

@@ -84,9 +84,11 @@ class MemoryBroker:
             self.stop_uncleanly()
         self.loop.close()
 
-    def add_broker(self, node_id: int, endpoints: Iterable[tuple[str, str, int]] = ()) -> None:
-        """Make the cluster know another node that is up; before `start`."""
-        self.loop.finish(self._add_broker(node_id, endpoints))
+    def add_broker(
+        self, node_id: int, endpoints: Iterable[tuple[str, str, int]] = (), *, up: bool = True
+    ) -> None:
+        """Make the cluster know another node; before `start`."""
+        self.loop.finish(self._add_broker(node_id, endpoints, up=up))
 
     async def _start(self) -> None:
         load_handlers()
@@ -158,7 +160,9 @@ class MemoryBroker:
             rng=self.rng,
         )
 
-    async def _add_broker(self, node_id: int, endpoints: Iterable[tuple[str, str, int]]) -> None:
+    async def _add_broker(
+        self, node_id: int, endpoints: Iterable[tuple[str, str, int]], *, up: bool
+    ) -> None:
         directory = LogDirectory.open(
             self.path,
             self.disk,
@@ -177,9 +181,9 @@ class MemoryBroker:
                 log_directories=(directory_of(node_id),),
             )
         )
-        await metadata.unfence()
-        assert self._quorum is not None
-        await self._quorum.close()
+        if up:
+            await metadata.unfence()
+        await self.quorum.close()
         self._quorum = None
 
     async def _stop(self) -> None:
@@ -189,16 +193,14 @@ class MemoryBroker:
         await self.broker.metadata.shut_down()
         safe = self.broker.replicas.close()
         self.housekeeping.write_checkpoints()
-        assert self._quorum is not None
-        await self._quorum.close()
+        await self.quorum.close()
         self._quorum = None
         if safe:
             self.directory.mark_clean(self.broker.metadata.broker_epoch)
 
     async def _let_go(self) -> None:
         await self.housekeeping.stop()
-        assert self._quorum is not None
-        await self._quorum.close()
+        await self.quorum.close()
         self._quorum = None
 
     # -- shorthands ------------------------------------------------------------------------------
@@ -252,9 +254,15 @@ class MemoryBroker:
             return False
         return True
 
-    def in_loop(self, function: Callable[[], T]) -> T:
+    @property
+    def quorum(self) -> EmbeddedQuorum:
+        """The metadata log, while the broker runs."""
+        assert self._quorum is not None
+        return self._quorum
+
+    def in_loop(self, function: Callable[..., T], *args: object) -> T:
         """Call a function as a callback of the loop would."""
-        return self.loop.call(function)
+        return self.loop.call(lambda: function(*args))
 
     def tasks(self) -> set[asyncio.Task[object]]:
         """What still runs."""

@@ -8,8 +8,9 @@ import tempfile
 from typing import Any, TypeVar, cast
 
 from ottla.base.limits import READ_BUDGET_BYTES, READ_SCRATCH_BYTES
+from ottla.base.world import Clock
 from ottla.broker.handlers import handlers
-from ottla.transport.connection import Connection
+from ottla.transport.connection import Connection, FrameHandler
 from ottla.transport.read_budget import ReadBudget
 from ottla.wire.compiler import codec
 from ottla.wire.frames import request_frame
@@ -74,12 +75,13 @@ class Client:
         local_address: tuple[str, int] = ("127.0.0.1", 9092),
     ) -> None:
         self.name = listener
-        self.handler = broker.dispatcher
+        self.handler: FrameHandler = broker.dispatcher
         self.scratch = memoryview(bytearray(READ_SCRATCH_BYTES))
         self.budget = ReadBudget(READ_BUDGET_BYTES)
         self.request_bytes_max = REQUEST_BYTES_MAX
-        self.clock = broker.clock
-        self.loop = broker.loop
+        self.clock: Clock = broker.clock
+        self.loop: asyncio.AbstractEventLoop = broker.loop
+        self._steps = broker.loop
         self.local_address = local_address
         self._unread = b""
         self._asked: dict[int, tuple[int, int]] = {}
@@ -111,17 +113,17 @@ class Client:
 
     def send(self, *asked: Message, version: int | None = None) -> None:
         """Send requests in one read event, by default in their newest version."""
-        self.send_bytes(b"".join(self._frame(request, version) for request in asked))
+        self.send_bytes(b"".join(self.frame_of(request, version) for request in asked))
 
     def send_each(self, *asked: tuple[Message, int]) -> None:
         """Send requests in one read event, each in a version of its own."""
-        self.send_bytes(b"".join(self._frame(request, version) for request, version in asked))
+        self.send_bytes(b"".join(self.frame_of(request, version) for request, version in asked))
 
     def send_bytes(self, data: bytes) -> None:
         """Send these bytes in one read event, as far as the read buffer holds them."""
         self._unread += data
         self.loop.call_soon(self.deliver)
-        self.loop.settle()
+        self._steps.settle()
 
     def answers(self) -> list[Message]:
         """All answers since the last call, in the order in which they came."""
@@ -145,7 +147,7 @@ class Client:
     def disconnect(self) -> None:
         """Go away."""
         self._transport.abort()
-        self.loop.settle()
+        self._steps.settle()
 
     def close(self) -> None:
         """End the test."""
@@ -162,7 +164,8 @@ class Client:
             spoilt = min(taken, len(self.scratch))
             self.scratch[:spoilt] = POISON * spoilt
 
-    def _frame(self, request: Message, version: int | None) -> bytes:
+    def frame_of(self, request: Message, version: int | None = None) -> bytes:
+        """The bytes of a request, by default in its newest version."""
         key = request.API_KEY
         asked_in = handlers[key].versions.max if version is None else version
         self._next_correlation_id += 1

@@ -43,7 +43,7 @@ class SteppedLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.clock.elapsed_ms / 1000
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]  # asyncio's own is generic in the arguments
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         self._scheduled_calls += 1

@@ -62,3 +62,6 @@ SEND_TURN_BYTES = 1 * MIB
 
 WRITEV_BUFFERS_MAX = 512
 """Buffers of one vectored write; the kernel takes 1024."""
+
+PRODUCERS_PER_PARTITION_MAX = 100_000
+"""Idempotent producers that one partition remembers, about 1 KB each: ids are for the taking."""

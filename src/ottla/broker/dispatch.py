@@ -84,11 +84,9 @@ class Dispatcher:
             if known is not None:
                 connection.expect(Reply(connection, [known]))
                 return True
-        request, stop = codec(handler.request_type, header.api_version).decode(buffer, body, end)
-        if stop != end:
-            raise ProtocolError(
-                ErrorCode.INVALID_REQUEST, f"{end - stop} bytes too many in API {header.api_key}"
-            )
+        # Bytes after the request are ignored, as Apache Kafka ignores them: librdkafka sends three
+        # when it asks for all topics (https://github.com/confluentinc/librdkafka/issues/5049).
+        request, _ = codec(handler.request_type, header.api_version).decode(buffer, body, end)
         exchange = Exchange(header, Reply(connection))
         connection.expect(exchange.reply)
         if header.api_key == PRODUCE:

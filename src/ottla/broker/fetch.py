@@ -29,6 +29,7 @@ from ottla.broker.replies import Exchange
 from ottla.log.partition_log import LogSlice
 from ottla.transport.outbox import file_segment
 from ottla.wire.messages.fetch import (
+    AbortedTransaction,
     EpochEndOffset,
     FetchableTopicResponse,
     FetchRequest,
@@ -137,14 +138,16 @@ class FetchPath:
     def _open(self, request: FetchRequest, exchange: Exchange) -> Fetch:
         """Find what the request asks for, by itself or as a change of its session."""
         asked = _asked_partitions(request)
+        now_ms = self._clock.monotonic_ms()
+        by_id = exchange.version >= NAMES_TOPICS_BY_ID
         if request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH):
             self._sessions.close(request.session_id)
             session = None
             if request.session_epoch == INITIAL_EPOCH and asked:
-                session = self._sessions.create(asked, self._clock.monotonic_ms())
+                session = self._sessions.create(asked, now_ms, by_id=by_id)
             return Fetch(exchange, request, session, asked)
         session = self._sessions.resume(
-            request.session_id, request.session_epoch, self._clock.monotonic_ms()
+            request.session_id, request.session_epoch, now_ms, by_id=by_id
         )
         session.update(asked, _forgotten_partitions(request))
         return Fetch(exchange, request, session, list(session.partitions.values()))
@@ -191,25 +194,28 @@ class FetchPath:
         follower = fetch.follower
         if follower is not None and not partition.has_replica(follower):
             return Read(asked, _refusal(asked.index, ErrorCode.NOT_LEADER_OR_FOLLOWER), None)
-        if asked.last_fetched_epoch != NO_EPOCH:
+        try:
             diverging = _diverging_epoch(partition, asked)
             if diverging is not None:
                 answer = _accepted(partition, committed_only=fetch.committed_only)
                 answer.diverging_epoch = diverging
                 return Read(asked, answer, None)
-        try:
             found = partition.log.read(
                 asked.fetch_offset,
                 max(min(asked.max_bytes, bytes_left), 0),
                 end_offset=_end_offset(fetch, partition),
                 min_one_batch=min_one_batch,
             )
+            aborted = _aborted(fetch, partition, asked) if found is not None else []
         except ProtocolError as refused:
             return Read(asked, _refusal(asked.index, refused.code), None)
         if follower is not None:
             # Only now: a log that parts from ours, or reaches beyond it, holds nothing of ours.
             self._follower_fetched(partition, follower, asked)
-        return Read(asked, _accepted(partition, committed_only=fetch.committed_only), found)
+        answer = _accepted(partition, committed_only=fetch.committed_only)
+        if aborted:
+            answer.aborted_transactions = aborted
+        return Read(asked, answer, found)
 
     def _find(self, fetch: Fetch, asked: SessionPartition) -> Partition | ErrorCode:
         if fetch.exchange.version >= NAMES_TOPICS_BY_ID:
@@ -334,6 +340,20 @@ def _accepted(partition: Partition, *, committed_only: bool) -> PartitionData:
     )
 
 
+def _aborted(
+    fetch: Fetch, partition: Partition, asked: SessionPartition
+) -> list[AbortedTransaction]:
+    """What a reader of committed records skips in what it gets. Raises StorageError."""
+    if not fetch.committed_only:
+        return []
+    return [
+        AbortedTransaction(producer_id=found.producer_id, first_offset=found.first_offset)
+        for found in partition.log.aborted_transactions(
+            asked.fetch_offset, partition.last_stable_offset
+        )
+    ]
+
+
 def _refusal(index: int, error: ErrorCode) -> PartitionData:
     return PartitionData(
         partition_index=index,
@@ -358,10 +378,17 @@ def _leadership_refusal(fetch: Fetch, partition: Partition, error: ErrorCode) ->
 
 
 def _diverging_epoch(partition: Partition, asked: SessionPartition) -> EpochEndOffset | None:
-    """Where the asker's log left ours, if it did (KIP-595)."""
+    """Where the asker's log left ours, if it did (KIP-595).
+
+    Raises ProtocolError(OFFSET_OUT_OF_RANGE) for an epoch that nothing here tells of.
+    """
+    if asked.last_fetched_epoch == NO_EPOCH:
+        return None
     epoch, end_offset = partition.log.epoch_end_offset(asked.last_fetched_epoch)
     if epoch == NO_EPOCH or end_offset == NO_OFFSET:
-        return None
+        raise ProtocolError(
+            ErrorCode.OFFSET_OUT_OF_RANGE, f"no batch is of epoch {asked.last_fetched_epoch}"
+        )
     if epoch < asked.last_fetched_epoch or end_offset < asked.fetch_offset:
         return EpochEndOffset(epoch=epoch, end_offset=end_offset)
     return None

@@ -44,12 +44,14 @@ class SessionPartition(msgspec.Struct, gc=False):
 class FetchSession:
     """The partitions of one client, in the order in which they are served."""
 
-    __slots__ = ("epoch", "last_used_ms", "partitions", "session_id")
+    __slots__ = ("by_id", "epoch", "last_used_ms", "partitions", "session_id")
 
     def __init__(
-        self, session_id: int, partitions: Iterable[SessionPartition], now_ms: int
+        self, session_id: int, partitions: Iterable[SessionPartition], now_ms: int, *, by_id: bool
     ) -> None:
+        """`by_id`: the client names topics by their ids, and does so to the session's end."""
         self.session_id = session_id
+        self.by_id = by_id
         self.epoch = INITIAL_EPOCH + 1
         self.last_used_ms = now_ms
         self.partitions = {partition.key: partition for partition in partitions}
@@ -87,18 +89,21 @@ class FetchSessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def create(self, partitions: list[SessionPartition], now_ms: int) -> FetchSession | None:
+    def create(
+        self, partitions: list[SessionPartition], now_ms: int, *, by_id: bool
+    ) -> FetchSession | None:
         """A new session, or None where the cache has no place for it."""
         if not self._make_room(len(partitions), now_ms):
             return None
-        session = FetchSession(self._unused_id(), partitions, now_ms)
+        session = FetchSession(self._unused_id(), partitions, now_ms, by_id=by_id)
         self._sessions[session.session_id] = session
         return session
 
-    def resume(self, session_id: int, epoch: int, now_ms: int) -> FetchSession:
+    def resume(self, session_id: int, epoch: int, now_ms: int, *, by_id: bool) -> FetchSession:
         """The session of an incremental request.
 
-        Raises ProtocolError: FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH.
+        Raises ProtocolError: FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH,
+        FETCH_SESSION_TOPIC_ID_ERROR.
         """
         session = self._sessions.get(session_id)
         if session is None:
@@ -107,6 +112,11 @@ class FetchSessions:
             raise ProtocolError(
                 ErrorCode.INVALID_FETCH_SESSION_EPOCH,
                 f"session {session_id} is at epoch {session.epoch}, not {epoch}",
+            )
+        if session.by_id != by_id:
+            raise ProtocolError(
+                ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR,
+                f"session {session_id} names topics in another way than this request",
             )
         session.epoch = 1 if epoch == EPOCH_MAX else epoch + 1
         session.last_used_ms = now_ms

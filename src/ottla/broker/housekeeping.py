@@ -15,6 +15,7 @@ from ottla.broker.log_directory import LogDirectory
 from ottla.broker.metadata_service import MetadataService
 from ottla.broker.partition import Partition
 from ottla.broker.replicas import LocalReplicas
+from ottla.broker.retention import Retention
 from ottla.log.errors import StorageError
 from ottla.metadata.image import MetadataDelta, MetadataImage
 from ottla.quorum.contract import QuorumError
@@ -24,7 +25,13 @@ log = logging.getLogger(__name__)
 OPENED_PER_TURN = 2
 """Partitions whose files are made in one turn of the loop."""
 TICK_SECONDS = 1.0
-"""How often to look for folders to remove, logs to flush and segments to roll."""
+"""How often to look for files to remove, logs to flush and segments to roll."""
+RETENTION_FIRST_SECONDS = 30.0
+"""A start is busy enough without retention; later it comes once in its own interval."""
+RETENTION_INTERVAL_MS = 300_000
+"""Kafka's default of `log.retention.check.interval.ms`."""
+PRODUCER_EXPIRATION_MS = 86_400_000
+"""Kafka's default of `producer.id.expiration.ms`."""
 
 
 class Housekeeping:
@@ -39,6 +46,8 @@ class Housekeeping:
         *,
         checkpoint_interval_ms: int,
         metadata_bytes_between_snapshots: int,
+        retention_interval_ms: int = RETENTION_INTERVAL_MS,
+        producer_expiration_ms: int = PRODUCER_EXPIRATION_MS,
     ) -> None:
         self._replicas = replicas
         self._directory = directory
@@ -46,22 +55,31 @@ class Housekeeping:
         self._metadata = metadata
         self._checkpoint_interval_ms = checkpoint_interval_ms
         self._metadata_bytes_between_snapshots = metadata_bytes_between_snapshots
+        self._retention_seconds = retention_interval_ms / 1000
+        self._producer_expiration_ms = producer_expiration_ms
+        self._retention = Retention(replicas, directory.disk, clock)
+        self._stopping = asyncio.Event()
+        self._checkpointing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._opening: asyncio.Handle | None = None
 
     def start(self) -> None:
         self._open_some()
         self._tasks = [
-            asyncio.create_task(_every(TICK_SECONDS, self.tick)),
-            asyncio.create_task(_every(self._checkpoint_interval_ms / 1000, self.checkpoint)),
+            asyncio.create_task(self._every(TICK_SECONDS, self.tick)),
+            asyncio.create_task(self._every(self._checkpoint_interval_ms / 1000, self.checkpoint)),
+            asyncio.create_task(self._retain()),
         ]
 
     async def stop(self) -> None:
+        """Let what is under way come to its end, and begin nothing more."""
         if self._opening is not None:
             self._opening.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # What a thread does for a log must end before the log is closed: nothing is cancelled.
+        self._stopping.set()
+        await asyncio.gather(*self._tasks)
+        for partition in self._replicas:
+            await partition.flushing.settle()
 
     def follow(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """The metadata changed: do what it asks of this node, and open new partitions soon."""
@@ -76,62 +94,92 @@ class Housekeeping:
         self._opening = loop.call_soon(self._open_some) if more else None
 
     async def tick(self) -> None:
-        """Remove deleted folders, roll segments that are old enough, flush what asks for it."""
-        self._replicas.remove_due_folders(self._clock.monotonic_ms())
+        """Remove old files, roll segments that are old enough, flush what asks for it."""
+        await self._replicas.removals.remove_due(self._clock.monotonic_ms())
+        if self._replicas.log_starts_moved:
+            await self._write_in_thread(self._log_starts())
         now_ms = self._clock.now_ms()
         for partition in self._replicas:
-            await self._tend(partition, now_ms)
+            if partition.offline_reason is None and not self._stopping.is_set():
+                await self._tend(partition, now_ms)
         await self._metadata.snapshot_if_due(self._metadata_bytes_between_snapshots, now_ms)
 
     async def _tend(self, partition: Partition, now_ms: int) -> None:
-        if partition.offline_reason is not None:
-            return
         try:
             partition.log.roll_if_due(now_ms)
         except StorageError as error:
             # The disk may recover; until then the partition goes on with its old segment.
             log.error("a segment could not be closed, it will be tried again: %s", error.message)  # noqa: TRY400 # told in words
         if partition.log.needs_flush(now_ms):
-            await self._flush(partition)
+            await partition.flushing.flush()
+
+    async def retain(self) -> None:
+        """One round of retention."""
+        await self._retention.round(self._stopping.is_set)
 
     async def checkpoint(self) -> None:
         """Write down what is on the disk, so that a crash costs little checking."""
+        now_ms = self._clock.now_ms()
         for partition in self._replicas:
+            if self._stopping.is_set():
+                return
+            partition.log.producers.states.expire(now_ms, self._producer_expiration_ms)
             if partition.offline_reason is None:
-                await self._flush(partition)
-        self.write_checkpoints()
+                await partition.flushing.flush()
+        await self._write_in_thread(self._checkpoints())
 
     def write_checkpoints(self) -> None:
-        """The three checkpoint files of the data directory."""
-        partitions = [(_key(partition), partition) for partition in self._replicas]
-        self._directory.write_recovery_points(
-            {key: partition.log.recovery_point for key, partition in partitions}
-        )
-        self._directory.write_log_start_offsets(
-            {key: partition.log.log_start_offset for key, partition in partitions}
-        )
-        self._directory.write_high_watermarks(
-            {key: _high_watermark(partition) for key, partition in partitions}
-        )
+        """The three checkpoint files of the data directory, here and now."""
+        self._checkpoints()()
 
-    async def _flush(self, partition: Partition) -> None:
+    def _checkpoints(self) -> Callable[[], None]:
+        """What writes the files as things stand now, in any thread."""
+        partitions = [(_key(partition), partition) for partition in self._replicas]
+        recovery_points = {key: partition.log.recovery_point for key, partition in partitions}
+        high_watermarks = {key: _high_watermark(partition) for key, partition in partitions}
+        write_log_starts = self._log_starts()
+
+        def write() -> None:
+            self._directory.write_recovery_points(recovery_points)
+            write_log_starts()
+            self._directory.write_high_watermarks(high_watermarks)
+
+        return write
+
+    def _log_starts(self) -> Callable[[], None]:
+        self._replicas.log_starts_moved = False
+        offsets = {_key(partition): partition.log.log_start_offset for partition in self._replicas}
+        return lambda: self._directory.write_log_start_offsets(offsets)
+
+    async def _write_in_thread(self, write: Callable[[], None]) -> None:
+        # Two writers of one file would write into each other's.
+        async with self._checkpointing:
+            await asyncio.get_running_loop().run_in_executor(None, write)
+
+    # -- repeating -------------------------------------------------------------------------------
+
+    async def _retain(self) -> None:
+        if not await self._stops_within(min(RETENTION_FIRST_SECONDS, self._retention_seconds)):
+            await self._attempt(self.retain)
+            await self._every(self._retention_seconds, self.retain)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Repeat `work` with a pause between, until the broker stops."""
+        while not await self._stops_within(seconds):
+            await self._attempt(work)
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            plan = partition.log.plan_flush()
-            if plan is None:
-                return
-            await asyncio.to_thread(plan.run)
-            if partition.offline_reason is not None:
-                return  # deleted meanwhile: its folder has another name, or is gone
-            partition.log.complete_flush(plan)
-        except StorageError as error:
-            # After a failed fsync nobody knows what is on the disk: nothing more may be
-            # acknowledged from it.
-            partition.take_offline(f"its log could not be flushed: {error.message}")
-            log.error(  # noqa: TRY400 # the cause is in the message; a person must act
-                "a partition goes offline: %s",
-                error.message,
-                extra={"partition": str(_key(partition))},
-            )
+            await work()
+        except (OSError, StorageError, QuorumError) as error:
+            log.error("housekeeping failed, it will try again: %s", error)  # noqa: TRY400 # told once a turn
+
+    async def _stops_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
 
 def _key(partition: Partition) -> TopicPartition:
@@ -140,13 +188,3 @@ def _key(partition: Partition) -> TopicPartition:
 
 def _high_watermark(partition: Partition) -> Offset:
     return partition.log.log_start_offset if partition.leader is None else partition.high_watermark
-
-
-async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    """Repeat `work` with a pause between; an error of the disk is told and tried again later."""
-    while True:
-        await asyncio.sleep(seconds)
-        try:
-            await work()
-        except (OSError, StorageError, QuorumError) as error:
-            log.error("housekeeping failed, it will try again: %s", error)  # noqa: TRY400 # told once a turn

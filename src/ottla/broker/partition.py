@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
 
 from ottla.base.errors import ErrorCode
 from ottla.base.ids import NO_EPOCH, LeaderEpoch, NodeId, Offset, PartitionIndex, TopicName
+from ottla.broker.flushing import Flushing
+from ottla.log.config import LogConfig
+from ottla.log.errors import OffsetOutOfRangeError, StorageError
 from ottla.log.partition_log import PartitionLog
 from ottla.metadata.image import PartitionImage
 from ottla.replication.acks import AckQueue
 from ottla.replication.leader import LeaderState
+
+log = logging.getLogger(__name__)
 
 
 class Waiter(Protocol):
@@ -22,10 +28,15 @@ class Partition:
     """A replica on this broker.
 
     `leader` is None while another node leads. `offline_reason` says why the log cannot be used.
+    A write is not committed before it is on the disk where it is the `flush_messages`th since the
+    last flush; `flush_acks` are the writes with acks=1 that wait for that.
     """
 
     __slots__ = (
         "acks",
+        "flush_acks",
+        "flush_messages",
+        "flushing",
         "index",
         "leader",
         "log",
@@ -55,8 +66,20 @@ class Partition:
         self.leader: LeaderState | None = None
         self.state: PartitionImage | None = None
         self.acks = AckQueue()
+        self.flush_acks = AckQueue()
+        self.flush_messages = log.config.flush_messages
+        self.flushing = Flushing(log, self)
         self.waiters: set[Waiter] = set()
         self.offline_reason: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.index}"
+
+    def configure(self, config: LogConfig, *, min_insync_replicas: int) -> None:
+        """Follow changed settings of the topic."""
+        self.log.config = config
+        self.flush_messages = config.flush_messages
+        self.min_insync_replicas = min_insync_replicas
 
     @property
     def leader_epoch(self) -> LeaderEpoch:
@@ -81,11 +104,13 @@ class Partition:
 
     def _lead(self, state: PartitionImage, node_id: NodeId, isr: list[NodeId]) -> LeaderState:
         before = self.leader
+        # What still waits for the disk must not be committed by a change of epochs.
+        waits = before is not None and self.must_flush
         return LeaderState(
             node_id,
             LeaderEpoch(state.leader_epoch),
             isr,
-            log_end_offset=self.log.log_end_offset,
+            log_end_offset=before.log_end_offset if before and waits else self.log.log_end_offset,
             high_watermark=before.high_watermark if before else self.log.log_start_offset,
         )
 
@@ -102,7 +127,7 @@ class Partition:
     @property
     def last_stable_offset(self) -> Offset:
         """Exclusive end for read_committed: no transaction is open yet anywhere below it."""
-        return self.high_watermark
+        return self.log.last_stable_offset(self.high_watermark)
 
     def readable_end(self, *, committed_only: bool) -> Offset:
         return self.last_stable_offset if committed_only else self.high_watermark
@@ -127,6 +152,59 @@ class Partition:
         if leader is not None and leader.appended(self.log.log_end_offset) and len(self.acks):
             self.acks.release(leader.high_watermark)
 
+    # -- flushing: see `flushing.FlushOwner` -----------------------------------------------------
+
+    @property
+    def must_flush(self) -> bool:
+        """Whether `flush.messages` wants what is appended on the disk before it is acknowledged."""
+        return self.log.log_end_offset - self.log.recovery_point >= self.flush_messages
+
+    def synced(self, end_offset: Offset) -> None:
+        """Commit and acknowledge what waited for the disk."""
+        leader = self.leader
+        if leader is not None and end_offset > leader.log_end_offset:
+            if leader.appended(end_offset) and len(self.acks):
+                self.acks.release(leader.high_watermark)
+            self.wake_waiters()
+        self.flush_acks.release(end_offset)
+
+    def not_synced(self, error: StorageError) -> None:
+        """Nothing is lost, and nothing acknowledged; the disk may recover."""
+        if self.log.has_failed:
+            self.sync_failed(error)
+            return
+        log.error("a flush is put off: %s", error.message, extra={"partition": str(self)})
+        self.acks.fail(error.code)
+        self.flush_acks.fail(error.code)
+
+    def sync_failed(self, error: StorageError) -> None:
+        """After a failed fsync nothing more may be acknowledged from this log."""
+        if self.offline_reason is not None:
+            return
+        log.error("a partition goes offline: %s", error.message, extra={"partition": str(self)})
+        self.take_offline(f"its log could not be flushed: {error.message}")
+
+    def epoch_end_offset(self, epoch: int) -> tuple[LeaderEpoch, Offset]:
+        """The largest epoch <= `epoch` and where it ends; (-1, -1) where unknown (KIP-320).
+
+        This leader's epoch begins at the log end as long as it has written nothing.
+        """
+        last_epoch = self.log.last_epoch
+        if not last_epoch < epoch <= self.leader_epoch:
+            return self.log.epoch_end_offset(epoch)
+        is_known = epoch == self.leader_epoch or last_epoch == NO_EPOCH
+        return LeaderEpoch(epoch) if is_known else last_epoch, self.log.log_end_offset
+
+    def delete_records(self, before: int) -> Offset:
+        """Let go of every record below `before`; the log start after it.
+
+        Raises OffsetOutOfRangeError beyond the high watermark, StorageError.
+        """
+        if not 0 <= before <= self.high_watermark:
+            raise OffsetOutOfRangeError(before, self.log.log_start_offset, self.high_watermark)
+        self.log.advance_log_start(before)
+        return self.log.log_start_offset
+
     def wake_waiters(self) -> None:
         """Let every long poll on this partition look again."""
         for waiter in list(self.waiters):
@@ -139,4 +217,5 @@ class Partition:
         """
         self.offline_reason = reason
         self.acks.fail(error)
+        self.flush_acks.fail(error)
         self.wake_waiters()

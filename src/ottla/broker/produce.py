@@ -16,7 +16,8 @@ from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.ids import NO_OFFSET, Offset
 from ottla.broker.partition import Partition
 from ottla.broker.replies import Exchange
-from ottla.log.errors import StorageError
+from ottla.log.config import FLUSH_NEVER
+from ottla.log.errors import DuplicateBatchError, StorageError
 from ottla.log.validation import RefusedRecordsError, validate_batch
 from ottla.replication.acks import PendingAck
 from ottla.wire.messages.produce import (
@@ -100,6 +101,8 @@ class ProducePath:
         self._clock = clock
         self._pending: list[PendingProduce] = []
         self._touched: dict[Partition, None] = {}
+        # Of this commit: partitions whose records must be on the disk before they count.
+        self._syncing: set[Partition] = set()
         self._loop = asyncio.get_running_loop()
 
     def frame(self, request: ProduceRequest, exchange: Exchange) -> None:
@@ -119,6 +122,7 @@ class ProducePath:
             return
         pending, self._pending = self._pending, []
         touched, self._touched = self._touched, {}
+        self._syncing.clear()
         failed = self._write(touched)
         for produce in pending:
             if failed:
@@ -161,6 +165,8 @@ class ProducePath:
         try:
             batch, header = validate_batch(data.records, config=partition.log.config, now_ms=now_ms)
             base_offset = partition.log.stage(batch, header, partition.leader_epoch, now_ms)
+        except DuplicateBatchError as stored:
+            return self._answer_duplicate(partition, data.index, pending, stored)
         except RefusedRecordsError as refused:
             return _refusal_of_records(data.index, refused)
         except ProtocolError as refused:
@@ -174,6 +180,26 @@ class ProducePath:
         )
         next_offset = Offset(base_offset + header.last_offset_delta + 1)
         pending.staged.append(StagedBatch(partition, next_offset, answer))
+        self._touched[partition] = None
+        return answer
+
+    def _answer_duplicate(
+        self,
+        partition: Partition,
+        index: int,
+        pending: PendingProduce,
+        stored: DuplicateBatchError,
+    ) -> PartitionProduceResponse:
+        """Answer as the first time, and no sooner: the batch may be staged, or on no disk yet."""
+        answer = PartitionProduceResponse(
+            index=index,
+            error_code=ErrorCode.NONE,
+            base_offset=stored.base_offset,
+            # As Kafka does, whoever set the timestamps.
+            log_append_time_ms=stored.timestamp,
+            log_start_offset=partition.log.log_start_offset,
+        )
+        pending.staged.append(StagedBatch(partition, Offset(stored.last_offset + 1), answer))
         self._touched[partition] = None
         return answer
 
@@ -204,7 +230,11 @@ class ProducePath:
                     extra={"partition": f"{partition.topic}-{partition.index}"},
                 )
                 failed[partition] = error
-            partition.appended()
+            if partition.flush_messages != FLUSH_NEVER and partition.must_flush:
+                self._syncing.add(partition)
+                partition.flushing.request()
+            else:
+                partition.appended()
         return failed
 
     # -- answering -------------------------------------------------------------------------------
@@ -214,7 +244,18 @@ class ProducePath:
             self._acknowledge_when_committed(pending)
         elif pending.acks == ACKS_NONE:
             _finish_unacknowledged(pending)
+        elif self._syncing:
+            self._acknowledge_when_synced(pending)
         else:
+            pending.finish()
+
+    def _acknowledge_when_synced(self, pending: PendingProduce) -> None:
+        for staged in pending.staged:
+            if not staged.answer.error_code and staged.partition in self._syncing:
+                ack = PendingAck(staged.next_offset, pending.settled)
+                pending.waiting[ack] = staged.answer
+                staged.partition.flush_acks.add(ack)
+        if not pending.waiting:
             pending.finish()
 
     def _acknowledge_when_committed(self, pending: PendingProduce) -> None:

@@ -11,6 +11,7 @@ from ottla.base.ids import NodeId, Offset, PartitionIndex, TopicName, TopicParti
 from ottla.base.world import Rng
 from ottla.broker.log_directory import LogDirectory
 from ottla.broker.partition import Partition
+from ottla.broker.removals import Removals
 from ottla.log.config import LogConfig
 from ottla.log.errors import StorageError
 from ottla.log.open_files import OpenFiles
@@ -24,18 +25,6 @@ log = logging.getLogger(__name__)
 DELETED_SUFFIX = "-delete"
 """As Kafka names the folder of a partition whose topic is gone, with a random part before it."""
 FOLDER_NAME_LENGTH_MAX = 255
-REMOVAL_RETRY_MS = 60_000
-"""When to try again to remove a folder that the disk would not let go."""
-
-
-class DeletedFolder:
-    """A folder that is to be removed from the disk at `due_ms` (monotonic)."""
-
-    __slots__ = ("due_ms", "path")
-
-    def __init__(self, path: str, due_ms: int) -> None:
-        self.path = path
-        self.due_ms = due_ms
 
 
 class LocalReplicas:
@@ -62,7 +51,9 @@ class LocalReplicas:
         # Those whose log could not be opened: nobody has made it whole after an unclean stop.
         self._unusable: set[tuple[bytes, int]] = set()
         self._image: MetadataImage | None = None
-        self.deleted: list[DeletedFolder] = []
+        self.removals = Removals(directory.disk)
+        # The checkpoint of log starts is behind; whoever writes it says that it no longer is.
+        self.log_starts_moved = False
 
     def __iter__(self) -> Iterator[Partition]:
         return iter(list(self._by_name.values()))
@@ -216,8 +207,7 @@ class LocalReplicas:
         for index in range(len(topic.partitions)):
             partition = self._by_id.get((topic.topic_id, index))
             if partition is not None:
-                partition.log.config = config
-                partition.min_insync_replicas = min_insync_replicas
+                partition.configure(config, min_insync_replicas=min_insync_replicas)
 
     def _settings_of(self, topic: TopicImage) -> tuple[LogConfig, int]:
         """What the topic's settings mean to its logs, and its `min.insync.replicas`."""
@@ -284,26 +274,13 @@ class LocalReplicas:
         name = retired.directory.rpartition("/")[2][: FOLDER_NAME_LENGTH_MAX - len(suffix)]
         path = f"{self._directory.path}/{name}{suffix}"
         self._directory.disk.rename(retired.directory, path)
-        self.deleted.append(DeletedFolder(path, due_ms))
+        self.removals.add_folder(path, due_ms)
 
     def _find_deleted(self, folders: Iterable[str], now_ms: int) -> None:
         """Folders that an earlier run renamed but did not live to remove."""
         for name in folders:
             if name.endswith(DELETED_SUFFIX):
-                self.deleted.append(DeletedFolder(f"{self._directory.path}/{name}", now_ms))
-
-    def remove_due_folders(self, now_ms: int) -> None:
-        """Remove from the disk what has waited long enough."""
-        due = [folder for folder in self.deleted if folder.due_ms <= now_ms]
-        for folder in due:
-            try:
-                remove_tree(self._directory, folder.path)
-            except OSError as error:
-                folder.due_ms = now_ms + REMOVAL_RETRY_MS
-                log.warning("a deleted partition could not be removed yet: %s", error)
-                continue
-            self.deleted.remove(folder)
-            log.info("removed a deleted partition", extra={"folder": folder.path})
+                self.removals.add_folder(f"{self._directory.path}/{name}", now_ms)
 
     def close(self) -> bool:
         """Flush and close every log; whether all of them are whole and on the disk."""
@@ -333,10 +310,3 @@ def _why_missing(
     if node_id in topic.partitions[index].replicas:
         return ErrorCode.KAFKA_STORAGE_ERROR  # its log could not be opened
     return ErrorCode.NOT_LEADER_OR_FOLLOWER
-
-
-def remove_tree(directory: LogDirectory, path: str) -> None:
-    """Remove a partition's folder: it holds files only."""
-    for name in directory.disk.list_dir(path):
-        directory.disk.unlink(f"{path}/{name}")
-    directory.disk.remove_dir(path)

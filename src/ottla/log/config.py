@@ -38,6 +38,10 @@ _SETTINGS: Final = {
 """Settings whose parsed value is the field's value as it is."""
 
 
+FLUSH_NEVER: Final = _INT64_MAX
+"""`flush.messages` and `flush.ms` where nobody says otherwise."""
+
+
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Kafka's defaults; sizes in bytes, times in milliseconds.
 
@@ -59,8 +63,8 @@ class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
     gzip_level: int = -1
     lz4_level: int = 9
     zstd_level: int = 3
-    flush_messages: int = _INT64_MAX
-    flush_ms: int = _INT64_MAX
+    flush_messages: int = FLUSH_NEVER
+    flush_ms: int = FLUSH_NEVER
     retention_ms: int = 604_800_000
     retention_bytes: int = -1
     cleanup_policy: tuple[str, ...] = ("delete",)

@@ -15,6 +15,18 @@ class OffsetOutOfRangeError(ProtocolError):
         )
 
 
+class DuplicateBatchError(ProtocolError):
+    """The batch is in the log already, or staged: its producer is to be told where."""
+
+    def __init__(self, base_offset: int, last_offset: int, timestamp: int) -> None:
+        super().__init__(
+            ErrorCode.DUPLICATE_SEQUENCE_NUMBER, f"stored before, at offset {base_offset}"
+        )
+        self.base_offset = base_offset
+        self.last_offset = last_offset
+        self.timestamp = timestamp
+
+
 class StorageError(ProtocolError):
     """The disk failed; the OSError is the cause (`__cause__`)."""
 

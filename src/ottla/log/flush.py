@@ -107,7 +107,8 @@ class Unsynced:
             files += (segment.offsets.file.get(), segment.times.file.get(), segment.log.get())
         if active not in self._segments:
             files.append(active.log.get())
-        files += [self._disk.open(path) for path in self._paths]
+        # A snapshot may have gone with its segment meanwhile.
+        files += [self._disk.open(path) for path in self._paths if self._disk.exists(path)]
         plan = FlushPlan(
             end_offset,
             truncations=truncations,

@@ -36,6 +36,7 @@ LEADER_EPOCHS: Final = "leader-epoch-checkpoint"
 
 _STEM_LENGTH: Final = 20
 _LOG_NAME: Final = re.compile(r"(\d{20})\.log")
+_SNAPSHOT_NAME: Final = re.compile(r"(\d{20})\.snapshot")
 _FOLDER_NAME: Final = re.compile(r"([a-zA-Z0-9._-]+)-(\d{1,10})")
 
 
@@ -62,6 +63,12 @@ def base_offset_of(name: str) -> int:
 def is_of_segment(name: str) -> bool:
     """Whether the file belongs to a segment, by its name."""
     return name[:_STEM_LENGTH].isdecimal() and name[_STEM_LENGTH : _STEM_LENGTH + 1] == "."
+
+
+def snapshot_offset(name: str) -> int | None:
+    """The offset in the name of a `.snapshot` file; None for any other name."""
+    found = _SNAPSHOT_NAME.fullmatch(name)
+    return int(found[1]) if found else None
 
 
 def folder_name(partition: TopicPartition) -> str:

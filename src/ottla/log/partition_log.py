@@ -8,12 +8,11 @@ batches stay in the caller's buffer, which must not change. Readers never see wh
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
-from ottla.base.ids import ZERO_UUID, LeaderEpoch, Offset, Uuid
+from ottla.base.ids import ZERO_UUID, Offset, Uuid
 from ottla.base.world import Buffer, Disk
-from ottla.log import checkpoints, names, rolling, timestamps
+from ottla.log import checkpoints, names, rolling
 from ottla.log.config import LogConfig
 from ottla.log.epoch_file import EpochFile, write_small
 from ottla.log.errors import OffsetOutOfRangeError, StorageError, storage_error
@@ -21,6 +20,8 @@ from ottla.log.flush import FlushPlan, Unsynced
 from ottla.log.index_file import DamagedIndexError
 from ottla.log.leader_epochs import LeaderEpochs
 from ottla.log.open_files import OpenFiles
+from ottla.log.partition_producers import PartitionProducers
+from ottla.log.readable_log import ReadableLog
 from ottla.log.recovery import (
     Recovered,
     Recovery,
@@ -28,6 +29,7 @@ from ottla.log.recovery import (
     remove_segment,
     segment_bases,
 )
+from ottla.log.retention import Released, why_released
 from ottla.log.scan import DamagedLogError
 from ottla.log.segment import LogSlice, Segment
 from ottla.log.segments import SegmentInfo, Segments
@@ -44,10 +46,8 @@ __all__ = ["FlushPlan", "LogSlice", "PartitionLog", "SegmentInfo", "TimestampedO
 
 _START: Final = Offset(0)
 
-Result = TypeVar("Result")
 
-
-class PartitionLog:
+class PartitionLog(ReadableLog):
     """Batches from `log_start_offset` to `log_end_offset` (exclusive, committed ones only).
 
     Below `recovery_point` everything is on the disk. `topic_id` is ZERO_UUID where the folder does
@@ -59,21 +59,15 @@ class PartitionLog:
         "_closed_end_offset",
         "_config",
         "_disk",
-        "_epochs",
-        "_failure",
         "_files",
         "_flush_due_ms",
         "_next_offset",
         "_segment_bytes",
-        "_segments",
         "_staged_segments",
         "_tail",
         "_ticked_offset",
         "_truncations",
         "_unsynced",
-        "directory",
-        "log_end_offset",
-        "log_start_offset",
         "recovery_point",
         "topic_id",
     )
@@ -101,6 +95,8 @@ class PartitionLog:
         self.log_end_offset = Offset(self._next_offset)
         self.log_start_offset = Offset(max(log_start_offset, self._segments.first_offset))
         self.recovery_point = Offset(min(recovery_point, self.log_end_offset))
+        self.producers = recovered.producers
+        self.producers.segments = self._segments
         self._epochs = EpochFile(directory, recovered, self._disk, self._unsynced)
         self._failure: StorageError | None = None
         self._closed = False
@@ -141,7 +137,7 @@ class PartitionLog:
         log = cls(
             directory,
             config,
-            Recovered(ZERO_UUID, [segment], LeaderEpochs()),
+            Recovered(ZERO_UUID, [segment], LeaderEpochs(), PartitionProducers(directory, disk)),
             files,
             recovery_point=start_offset,
             log_start_offset=start_offset,
@@ -190,6 +186,8 @@ class PartitionLog:
         older = recovered.segments[:-1]
         unsynced = [segment for segment in older if segment.next_offset >= recovery_point]
         log._unsynced.note_found(directory, unsynced, clean=clean)
+        if recovered.producers.loaded_to < log.log_end_offset:
+            log._write_last_snapshot()
         return log
 
     def assign_topic_id(self, topic_id: Uuid) -> None:
@@ -213,9 +211,16 @@ class PartitionLog:
             if self._failure is None and not is_untouched:
                 self._checked("write the indexes of", self._segments.active.seal)
                 self._unsynced.note_sealed(self._segments.active)
+                self._write_last_snapshot()
                 self.flush()
         finally:
             self._segments.release()
+
+    def _write_last_snapshot(self) -> None:
+        """So that the next opening need not read batches to know their producers."""
+        end_offset = self.log_end_offset
+        is_base = end_offset == self._segments.active.base_offset
+        self.producers.write_snapshot(end_offset, self._unsynced, begins_segment=is_base)
 
     def abandon(self) -> None:
         """Let go of all files without flushing: nobody will read this log again."""
@@ -241,26 +246,6 @@ class PartitionLog:
         self._segment_bytes = config.segment_bytes
         self._tail.configure(config)
 
-    @property
-    def last_epoch(self) -> LeaderEpoch:
-        """-1 where no batch has one and no leader has begun."""
-        return LeaderEpoch(self._epochs.last)
-
-    @property
-    def size_bytes(self) -> int:
-        """All log files together, without indexes."""
-        return self._segments.size_bytes
-
-    @property
-    def segments(self) -> list[SegmentInfo]:
-        """From the oldest; the last is the one that is written to."""
-        return self._segments.infos()
-
-    @property
-    def epochs(self) -> list[tuple[int, int]]:
-        """(leader epoch, its first offset), as in the checkpoint."""
-        return self._epochs.history.entries()
-
     # --- appending ---
 
     def stage(
@@ -270,8 +255,12 @@ class PartitionLog:
 
         `batch` is one whole writable batch, valid by `validate_batch`, and stays unchanged until
         `commit`. `header` goes on describing the batch as it came, but for LogAppendTime.
+        Raises what `ProducerStates.admit` raises, DuplicateBatchError among it.
         """
         base_offset = self._next_offset
+        if header.producer_id >= 0:
+            timestamp = now_ms if self._config.is_log_append_time else header.max_timestamp
+            self.producers.states.admit(header, base_offset, timestamp, self.log_end_offset)
         PLACEMENT.pack_into(batch, 0, base_offset, header.batch_length, leader_epoch)
         if self._config.is_log_append_time:
             patch_log_append_time(batch, header, now_ms)
@@ -286,6 +275,8 @@ class PartitionLog:
         assert base_offset >= self._next_offset, f"{base_offset} is before the log end"
         if header.partition_leader_epoch != self._epochs.last:
             self._epochs.begin(header.partition_leader_epoch, base_offset)
+        if header.producer_id >= 0:
+            self.producers.note(batch, header, self.log_end_offset)
         self._place(batch, header, base_offset, now_ms)
         return Offset(base_offset)
 
@@ -359,6 +350,7 @@ class PartitionLog:
             self._segments.active.seal()
         except DamagedIndexError:
             self._segments.active.reindex()
+        self.producers.write_snapshot(segment.base_offset, self._unsynced, begins_segment=True)
         # No segment's name may survive a crash that its predecessor's did not.
         self._unsynced.sync_folder(self.directory)
         segment.log.create()
@@ -388,57 +380,23 @@ class PartitionLog:
         self._staged_segments.clear()
         self._next_offset = self._tail.next_offset
         self._epochs.drop_staged(self.log_end_offset)
+        self.producers.states.drop_staged(self.log_end_offset)
 
     def append(self, *batches: Buffer, leader_epoch: int, now_ms: int) -> Offset:
-        """Stage and commit copies of these batches; returns the base offset of the first."""
+        """Stage and commit copies of these batches; returns the base offset of the first.
+
+        For batches of the broker itself: their sequences are not checked.
+        """
         first_offset = Offset(self._next_offset)
         for buffer in batches:
             for header, batch in iter_batches(bytearray(buffer)):
-                self.stage(batch, header, leader_epoch, now_ms)
+                header.base_offset, header.partition_leader_epoch = self._next_offset, leader_epoch
+                PLACEMENT.pack_into(batch, 0, header.base_offset, header.batch_length, leader_epoch)
+                if self._config.is_log_append_time:
+                    patch_log_append_time(batch, header, now_ms)
+                self.stage_replica(batch, header, now_ms)
         self.commit()
         return first_offset
-
-    # --- reading ---
-
-    def read(
-        self, offset: int, max_bytes: int, *, end_offset: int, min_one_batch: bool
-    ) -> LogSlice | None:
-        """Batches from the one that holds `offset`, never any that reaches behind `end_offset`.
-
-        At most `max_bytes`, but with `min_one_batch` at least one whole batch; the last may be cut.
-        A slice never crosses a segment. None where nothing is to be had (yet), or where the first
-        batch exceeds `max_bytes` without `min_one_batch`. Raises OffsetOutOfRangeError.
-        """
-        log_end_offset = self.log_end_offset
-        if not self.log_start_offset <= offset <= log_end_offset:
-            raise OffsetOutOfRangeError(offset, self.log_start_offset, log_end_offset)
-        if end_offset > log_end_offset:
-            end_offset = log_end_offset
-        if offset >= end_offset:
-            return None
-        try:
-            return self._segments.slice(offset, max_bytes, end_offset, min_one_batch=min_one_batch)
-        except (OSError, DamagedLogError, DamagedIndexError) as error:
-            raise storage_error("read", self.directory, error) from error
-
-    def available_bytes(self, offset: int, end_offset: int) -> int:
-        """How much a read from `offset` to `end_offset` would find, over all segments."""
-        offset = max(offset, self.log_start_offset)
-        end_offset = min(end_offset, self.log_end_offset)
-        if offset >= end_offset:
-            return 0
-        return self._checked("read", lambda: self._segments.bytes_between(offset, end_offset))
-
-    def offset_for_timestamp(self, timestamp: int) -> TimestampedOffset | None:
-        """The first record, not below the log start, with at least this timestamp (KIP-79)."""
-        return self._checked(
-            "read",
-            lambda: timestamps.first_from(list(self._segments), timestamp, self.log_start_offset),
-        )
-
-    def max_timestamp(self) -> TimestampedOffset | None:
-        """The first record with the largest timestamp; None where none has one (KIP-734)."""
-        return self._checked("read", lambda: timestamps.largest(list(self._segments)))
 
     # --- epochs ---
 
@@ -447,14 +405,6 @@ class PartitionLog:
         if leader_epoch != self._epochs.last:
             self._epochs.begin_empty(leader_epoch, self._next_offset)
             self._checked("write the epochs of", self._epochs.write)
-
-    def epoch_end_offset(self, epoch: int) -> tuple[LeaderEpoch, Offset]:
-        """The largest epoch <= `epoch` and where it ends; (-1, -1) where unknown (KIP-320)."""
-        return self._epochs.history.end_offset_for(epoch, self.log_end_offset)
-
-    def epoch_at(self, offset: int) -> LeaderEpoch:
-        """The epoch that wrote `offset`."""
-        return self._epochs.history.epoch_at(offset)
 
     # --- rolling and cutting ---
 
@@ -502,6 +452,11 @@ class PartitionLog:
         self._truncations += 1
         self._checked("truncate", lambda: self._segments.truncate(next_offset), fatal=True)
         self._ends_at(self._segments.active.next_offset)
+        self._checked(
+            "truncate",
+            lambda: self.producers.reload(self._segments, self.log_end_offset),
+            fatal=True,
+        )
         self.log_start_offset = Offset(min(self.log_start_offset, self.log_end_offset))
 
     def reset_to(self, offset: int) -> None:
@@ -511,6 +466,7 @@ class PartitionLog:
         segment = self._new_segment(offset)
         self._checked("reset", lambda: self._segments.replace_all(segment), fatal=True)
         self._ends_at(offset)
+        self._checked("reset", self.producers.clear, fatal=True)
         self.log_start_offset = Offset(offset)
 
     def _ends_at(self, log_end_offset: int) -> None:
@@ -542,16 +498,25 @@ class PartitionLog:
 
         Before the next one goes, `sync_dir` the folder, or a crash may bring back this one alone.
         """
-        segments = self._segments
-        released = self._checked("look into", lambda: self._due_oldest(high_watermark, now_ms))
-        if released is None:
+        reason = self._checked(
+            "read",
+            lambda: why_released(
+                self._segments.oldest(),
+                self._config,
+                log_start_offset=self.log_start_offset,
+                high_watermark=high_watermark,
+                log_size_bytes=self.size_bytes,
+                now_ms=now_ms,
+            ),
+        )
+        if reason is None:
             return None
-        if len(segments.infos()) == 1:
+        if self._segments.first_offset == self._segments.active.base_offset:
             self.roll(now_ms)
-        released.paths.extend(self._checked("release a segment of", segments.retire_oldest))
-        self._unsynced.keep_only(list(segments)[:-1])
+        released = self._checked("release", lambda: self._segments.retire_oldest(reason))
+        self._unsynced.keep_only(list(self._segments)[:-1])
         self._unsynced.note_folder(self.directory)
-        self.advance_log_start(segments.first_offset)
+        self.advance_log_start(released.next_offset)
         return released
 
     # --- flushing ---
@@ -599,19 +564,3 @@ class PartitionLog:
         if plan is not None:
             plan.run()
             self.complete_flush(plan)
-
-    # --- failures ---
-
-    def _checked(self, doing: str, action: Callable[[], Result], *, fatal: bool = False) -> Result:
-        """Call it; what the disk or a damaged file raises becomes a StorageError."""
-        try:
-            return action()
-        except (OSError, DamagedLogError, DamagedIndexError) as error:
-            if fatal:
-                raise self._fail(doing, error) from error
-            raise storage_error(doing, self.directory, error) from error
-
-    def _fail(self, doing: str, error: Exception) -> StorageError:
-        """From now on nothing is appended: what the disk holds is not known any more."""
-        self._failure = storage_error(doing, self.directory, error)
-        return self._failure

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 from ottla.base.ids import ZERO_UUID, Uuid
 from ottla.base.world import Disk
@@ -18,11 +19,15 @@ from ottla.log.config import LogConfig
 from ottla.log.index_file import DamagedIndexError
 from ottla.log.leader_epochs import LeaderEpochs
 from ottla.log.open_files import OpenFiles
+from ottla.log.partition_producers import PartitionProducers
 from ottla.log.scan import DamagedLogError, walk
 from ottla.log.segment import Segment
 from ottla.wire.records.header import BatchHeader
 
 log = logging.getLogger(__name__)
+
+
+_EVERYTHING: Final = 1 << 63
 
 
 class Recovered(NamedTuple):
@@ -35,6 +40,7 @@ class Recovered(NamedTuple):
     topic_id: Uuid
     segments: list[Segment]
     epochs: LeaderEpochs
+    producers: PartitionProducers
     epochs_changed: bool = False
     is_untouched: bool = False
 
@@ -60,6 +66,7 @@ class Recovery:
         self._recovery_point = recovery_point
         self._log_start_offset = log_start_offset
         self._names = leftovers.settle(self._disk, directory)
+        self._producers = PartitionProducers(directory, self._disk, self._names)
         self._segments: list[Segment] = []
         self._rebuilt = False
 
@@ -68,6 +75,7 @@ class Recovery:
         bases = segment_bases(self._names)
         stored = self._read_epochs()
         epochs = LeaderEpochs(stored)
+        self._producers.load(self._trusted_snapshot_max(bases))
         for index, base_offset in enumerate(bases):
             next_base = bases[index + 1] if index + 1 < len(bases) else None
             segment = self._open_segment(base_offset, next_base, epochs)
@@ -79,17 +87,20 @@ class Recovery:
             # A crash took batches that had already been deleted: nothing readable is left.
             self._segments.clear()
             self._remove_from(self._log_start_offset, bases)
+            self._producers.clear()
         if not self._segments:
             self._segments.append(self._first_segment())
         if stored is None:
             self._learn_epochs(epochs)
         epochs.truncate_end(self._segments[-1].next_offset)
         epochs.truncate_start(max(self._log_start_offset, self._segments[0].base_offset))
+        self._complete_producers()
         changed = epochs.entries() != (stored or [])
         return Recovered(
             read_topic_id(self._disk, self._directory),
             self._segments,
             epochs,
+            self._producers,
             epochs_changed=changed,
             is_untouched=self._clean and not self._rebuilt and not changed,
         )
@@ -107,12 +118,15 @@ class Recovery:
             segment.load_sealed(next_base)
             if not self._clean and next_base == self._recovery_point:
                 self._reindex(segment)
+            self._producers.replay(segment)
         else:
             try:
                 segment.load_tail()
             except (DamagedIndexError, DamagedLogError) as damage:
                 log.warning("a segment is read again: %s", damage)
                 self._rebuild(segment, epochs)
+            else:
+                self._producers.replay(segment)
         return segment
 
     def _reindex(self, segment: Segment) -> None:
@@ -127,7 +141,7 @@ class Recovery:
     def _rebuild(self, segment: Segment, epochs: LeaderEpochs) -> None:
         self._rebuilt = True
         before = segment.log.get().size
-        for placed in segment.rebuild():
+        for placed in segment.rebuild(partial(self._producers.replay_batch, segment)):
             _note_epoch(epochs, placed.header)
         segment.write_indexes_if_long()
         if before != segment.size:
@@ -139,6 +153,21 @@ class Recovery:
                     "next_offset": segment.next_offset,
                 },
             )
+
+    def _trusted_snapshot_max(self, bases: list[int]) -> int:
+        """Up to where snapshots of producers are surely of this log, and whole.
+
+        After an unclean stop that is what was synced, and what the first segment begins with.
+        """
+        if self._clean:
+            return _EVERYTHING
+        return max(self._recovery_point, bases[0] if bases else 0)
+
+    def _complete_producers(self) -> None:
+        end_offset = self._segments[-1].next_offset
+        if self._producers.loaded_to > end_offset:  # the crash took what the snapshot knows of
+            self._producers.reload(self._segments, end_offset)
+        self._producers.keep_strays(segment.base_offset for segment in self._segments)
 
     def _continues(self, segment: Segment, next_base: int) -> bool:
         """Whether the next segment may follow this one.

@@ -1,4 +1,4 @@
-"""Which segments a log lets go, and what becomes of their files. Decisions only: nothing here waits.
+"""Which segments a log lets go, and what becomes of their files. Nothing here waits.
 
 Segments go whole and from the oldest on, one after the other, so that after a crash the log is
 still one sequence. Their files are renamed at once and unlinked later: who reads them may finish.

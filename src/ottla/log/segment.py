@@ -325,10 +325,10 @@ class Segment:
         self._largest_indexed()
         self._committed_max = (self.max_timestamp, self.max_timestamp_offset)
 
-    def rebuild(self) -> list[Placed]:
+    def rebuild(self, note_produced: Callable[[Placed], None]) -> list[Placed]:
         """Read the whole log file, cut it where it is no longer valid, and make new indexes.
 
-        Returns the batches at which an epoch begins.
+        Returns the batches at which an epoch begins; `note_produced` gets those with a producer id.
         """
         self.offsets.reset()
         self.times.reset()
@@ -337,6 +337,8 @@ class Segment:
         beginnings: list[Placed] = []
         for placed in verified(file, self.base_offset):
             self._track(placed)
+            if placed.header.producer_id >= 0:
+                note_produced(placed)
             epoch = placed.header.partition_leader_epoch
             if not beginnings or epoch != beginnings[-1].header.partition_leader_epoch:
                 beginnings.append(placed)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from ottla.base.ids import Offset
 from ottla.base.world import Disk
 from ottla.log.recovery import remove_segment
-from ottla.log.retention import Oldest, retire_files
+from ottla.log.retention import Oldest, Reason, Released, retire_files
 from ottla.log.segment import LogSlice, Place, Segment
 
 IDLE_HOT_BATCHES_MAX: Final = 64
@@ -135,14 +135,14 @@ class Segments:
         timestamp, _ = segment.largest_timestamp()
         return timestamp if timestamp >= 0 else self._disk.modified_ms(segment.log.path)
 
-    def retire_oldest(self) -> list[str]:
-        """Take the first segment out; what its files are called now, to be unlinked later."""
+    def retire_oldest(self, reason: Reason) -> Released:
+        """Take the first segment out, and its files out of the way."""
         assert len(self._items) > 1, "the active segment stays"
         oldest = self._items[0]
-        retired = retire_files(self._disk, self.directory, oldest.base_offset)
+        paths = retire_files(self._disk, self.directory, oldest.base_offset)
         del self._items[0], self._bases[0]
         oldest.release()
-        return retired
+        return Released(reason, oldest.base_offset, self.first_offset, oldest.committed_size, paths)
 
     def truncate(self, next_offset: int) -> None:
         """See `PartitionLog.truncate_to`; `next_offset` is not below the first segment."""

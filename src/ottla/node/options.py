@@ -39,7 +39,7 @@ def broker_texts(
 def _read_file(path: Path) -> dict[str, str]:
     try:
         return parse_properties(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, UserError) as error:
         raise UserError(f"cannot read the settings in {path}: {error}") from error
 
 

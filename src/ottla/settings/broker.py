@@ -139,6 +139,15 @@ LOG_FLUSH_START_OFFSET_CHECKPOINT_INTERVAL_MS = SETTINGS.declare(
     "Milliseconds between two writings of the log start offsets.",
     check=at_least(0),
 )
+PRODUCER_ID_EXPIRATION_MS = SETTINGS.declare(
+    _INT,
+    "producer.id.expiration.ms",
+    86_400_000,
+    "Milliseconds after its last batch for which a partition remembers an idempotent producer, "
+    "counted in the batches' own time; not in the middle of a transaction. A producer that is "
+    "forgotten may go on, but what it then sends twice is stored twice.",
+    check=at_least(1),
+)
 REPLICA_LAG_TIME_MAX_MS = SETTINGS.declare(
     _LONG,
     "replica.lag.time.max.ms",

@@ -296,9 +296,8 @@ def test_a_batch_above_max_message_bytes_is_refused_and_one_of_that_size_is_not(
 def test_timestamps_stay_within_the_topics_bounds(
     broker: MemoryBroker, client: Client, timestamp: int, accepted: bool
 ) -> None:
-    bounds = {"before": "200", "after": "100"}
     broker.create_topic(
-        "orders", **{f"message_timestamp_{side}_max_ms": ms for side, ms in bounds.items()}
+        "orders", message_timestamp_before_max_ms="200", message_timestamp_after_max_ms="100"
     )
     request = produce(("orders", 0, batch_of(b"a", timestamp=timestamp)))
     if accepted:

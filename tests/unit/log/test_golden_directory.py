@@ -144,7 +144,7 @@ def test_rebuilt_indexes_are_the_bytes_that_kafka_wrote(name: str) -> None:
     base_offset = names.segment_base_offset(file_name)
     assert base_offset is not None
     segment = Segment(partition, base_offset, LogConfig(), OpenFiles(disk), fresh=True)
-    segment.rebuild()
+    segment.rebuild(lambda _: None)
     segment.seal()
     stem = name.removesuffix(".log")
     for suffix in (".index", ".timeindex"):
@@ -201,6 +201,9 @@ def test_opening_and_closing_a_folder_of_kafka_changes_nothing_in_it() -> None:
         for path in (GOLDEN / partition).iterdir():
             if path.name == names.LEADER_EPOCHS and partition == "idempotent-2":
                 continue  # the epoch of an empty log goes, as it does in Kafka
+            if path.name.endswith(names.DELETED_SUFFIX):
+                assert not disk.exists(f"{partition}/{path.name}"), "compaction left it behind"
+                continue
             assert disk.read_file(f"{partition}/{path.name}") == path.read_bytes(), path
 
 

@@ -280,7 +280,9 @@ def test_the_files_of_a_segment_are_named_after_its_first_offset() -> None:
         "00000000000000000000.timeindex",
         "00000000000000000002.index",
         "00000000000000000002.log",
+        "00000000000000000002.snapshot",
         "00000000000000000002.timeindex",
+        "00000000000000000003.snapshot",
         names.LEADER_EPOCHS,
         names.PARTITION_METADATA,
     ]

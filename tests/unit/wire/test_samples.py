@@ -20,7 +20,7 @@ from ottla.wire.schema import Message
 
 SAMPLES = Path(__file__).parents[2] / "golden" / "wire" / "samples.jsonl"
 
-NOT_RECORDED: set[int] = set()
+NOT_RECORDED = {23}
 """Declared APIs that none of the recorded clients used."""
 
 Sample = dict[str, Any]

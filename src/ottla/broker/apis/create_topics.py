@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from ottla.base.errors import ProtocolError
 from ottla.broker.broker import Broker
 from ottla.broker.handlers import Call, handles
-from ottla.wire.messages.create_topics import CreateTopicsRequest, CreateTopicsResponse
+from ottla.wire.messages.create_topics import (
+    CreatableTopicResult,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+)
 
 
 @handles(CreateTopicsRequest, versions="2-7")
@@ -12,4 +17,14 @@ async def create_topics(
     request: CreateTopicsRequest, call: Call, broker: Broker
 ) -> CreateTopicsResponse:
     """Create, or with `validate_only` judge, each topic by itself."""
-    return await broker.metadata.create_topics(request)
+    try:
+        return await broker.metadata.create_topics(request)
+    except ProtocolError as refused:
+        return CreateTopicsResponse(
+            topics=[
+                CreatableTopicResult(
+                    name=topic.name, error_code=refused.code, error_message=refused.message
+                )
+                for topic in request.topics
+            ]
+        )

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from ottla.base.errors import ProtocolError
+from ottla.base.ids import ZERO_UUID
 from ottla.broker.broker import Broker
 from ottla.broker.handlers import Call, handles
-from ottla.wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicsResponse
+from ottla.wire.messages.delete_topics import (
+    DeletableTopicResult,
+    DeleteTopicsRequest,
+    DeleteTopicsResponse,
+    DeleteTopicState,
+)
 
 
 @handles(DeleteTopicsRequest, versions="1-6")
@@ -12,4 +19,18 @@ async def delete_topics(
     request: DeleteTopicsRequest, call: Call, broker: Broker
 ) -> DeleteTopicsResponse:
     """Delete each topic, by name or id."""
-    return await broker.metadata.delete_topics(request, version=call.version)
+    try:
+        return await broker.metadata.delete_topics(request, version=call.version)
+    except ProtocolError as refused:
+        named = [DeleteTopicState(name=name, topic_id=ZERO_UUID) for name in request.topic_names]
+        return DeleteTopicsResponse(
+            responses=[
+                DeletableTopicResult(
+                    name=topic.name,
+                    topic_id=topic.topic_id,
+                    error_code=refused.code,
+                    error_message=refused.message,
+                )
+                for topic in named or request.topics
+            ]
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ottla.base.errors import ErrorCode
+from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.broker.broker import Broker
 from ottla.broker.handlers import Call, handles
 from ottla.wire.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
@@ -20,7 +20,10 @@ async def init_producer_id(
         return _refusal(ErrorCode.INVALID_REQUEST)
     if request.transactional_id is not None:
         return _refusal(ErrorCode.NOT_COORDINATOR)
-    producer_id = await broker.metadata.next_producer_id()
+    try:
+        producer_id = await broker.metadata.next_producer_id()
+    except ProtocolError as refused:
+        return _refusal(refused.code)
     return InitProducerIdResponse(producer_id=producer_id, producer_epoch=0)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ottla.base.errors import ErrorCode
+import logging
+
+from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.ids import ZERO_UUID
 from ottla.broker.authorized_operations import OF_CLUSTER, OF_TOPIC
 from ottla.broker.broker import Broker
@@ -24,6 +26,8 @@ from ottla.wire.messages.metadata import (
     MetadataResponsePartition,
     MetadataResponseTopic,
 )
+
+log = logging.getLogger(__name__)
 
 EMPTY_LIST_MEANS_ALL = 0
 """Version 0 has no null list: it asks for all topics with an empty one."""
@@ -66,8 +70,13 @@ async def _create_missing(request: MetadataRequest, broker: Broker) -> None:
         for topic in request.topics
         if topic.name and topic.name not in known and is_topic_name(topic.name)
     ]
-    if missing:
+    if not missing:
+        return
+    try:
         await broker.metadata.create_topics_by_default(missing)
+    except ProtocolError as refused:
+        # The client is told that they are unknown, and asks again.
+        log.warning("topics could not be made for a client: %s", refused.message)
 
 
 def _topics(

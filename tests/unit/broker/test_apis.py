@@ -1,0 +1,181 @@
+"""Handlers, messages and the table of APIs belong together: whatever is told is really served."""
+
+from __future__ import annotations
+
+import pkgutil
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from ottla.broker import apis
+from ottla.broker.apis.api_versions import served_ranges
+from ottla.broker.discovery import load_handlers
+from ottla.broker.handlers import Handler, handlers
+from ottla.wire.messages.api_versions import ApiVersionsRequest
+from ottla.wire.messages.create_partitions import CreatePartitionsRequest, CreatePartitionsTopic
+from ottla.wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
+from ottla.wire.messages.delete_records import (
+    DeleteRecordsPartition,
+    DeleteRecordsRequest,
+    DeleteRecordsTopic,
+)
+from ottla.wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
+from ottla.wire.messages.describe_cluster import DescribeClusterRequest
+from ottla.wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
+from ottla.wire.messages.describe_topic_partitions import (
+    DescribeTopicPartitionsRequest,
+    TopicRequest,
+)
+from ottla.wire.messages.fetch import FetchRequest
+from ottla.wire.messages.find_coordinator import FindCoordinatorRequest
+from ottla.wire.messages.init_producer_id import InitProducerIdRequest
+from ottla.wire.messages.list_offsets import ListOffsetsRequest
+from ottla.wire.messages.metadata import MetadataRequest
+from ottla.wire.messages.offset_for_leader_epoch import (
+    OffsetForLeaderEpochRequest,
+    OffsetForLeaderPartition,
+    OffsetForLeaderTopic,
+)
+from ottla.wire.messages.produce import ProduceRequest
+from ottla.wire.schema import Message, requests, responses
+from tests.support.data_requests import fetch, offset_at, partition_at, produce
+from tests.support.memory_broker import MemoryBroker
+from tests.support.memory_client import Client
+from tests.support.records import batch_of
+
+load_handlers()
+
+MODULES = sorted(module.name for module in pkgutil.iter_modules(apis.__path__))
+BY_ID = 13
+
+MINIMAL: dict[type[Message], Callable[[int], Message]] = {
+    ProduceRequest: lambda version: produce(("orders", 0, batch_of(b"a"))),
+    FetchRequest: lambda version: fetch(("orders", partition_at(0, 0))),
+    ListOffsetsRequest: lambda version: offset_at(("orders", 0, -1)),
+    MetadataRequest: lambda version: MetadataRequest(topics=[] if version == 0 else None),
+    FindCoordinatorRequest: lambda version: FindCoordinatorRequest(
+        key="group" if version < 4 else "", coordinator_keys=["group"] if version >= 4 else []
+    ),
+    ApiVersionsRequest: lambda version: ApiVersionsRequest(
+        client_software_name="test", client_software_version="1"
+    ),
+    CreateTopicsRequest: lambda version: CreateTopicsRequest(
+        topics=[
+            CreatableTopic(
+                name="new", num_partitions=1, replication_factor=1, assignments=[], configs=[]
+            )
+        ]
+    ),
+    DeleteTopicsRequest: lambda version: DeleteTopicsRequest(
+        topics=[DeleteTopicState(name="orders", topic_id=bytes(16))] if version >= 6 else [],
+        topic_names=["orders"] if version < 6 else [],
+        timeout_ms=1000,
+    ),
+    DeleteRecordsRequest: lambda version: DeleteRecordsRequest(
+        topics=[
+            DeleteRecordsTopic(
+                name="orders", partitions=[DeleteRecordsPartition(partition_index=0, offset=-1)]
+            )
+        ],
+        timeout_ms=1000,
+    ),
+    OffsetForLeaderEpochRequest: lambda version: OffsetForLeaderEpochRequest(
+        topics=[
+            OffsetForLeaderTopic(
+                topic="orders", partitions=[OffsetForLeaderPartition(partition=0, leader_epoch=0)]
+            )
+        ]
+    ),
+    InitProducerIdRequest: lambda version: InitProducerIdRequest(
+        transactional_id=None, transaction_timeout_ms=0
+    ),
+    DescribeConfigsRequest: lambda version: DescribeConfigsRequest(
+        resources=[
+            DescribeConfigsResource(
+                resource_type=2, resource_name="orders", configuration_keys=None
+            )
+        ],
+        include_synonyms=True,
+        include_documentation=version >= 3,
+    ),
+    CreatePartitionsRequest: lambda version: CreatePartitionsRequest(
+        topics=[CreatePartitionsTopic(name="orders", count=2, assignments=None)],
+        timeout_ms=1000,
+        validate_only=False,
+    ),
+    DescribeClusterRequest: lambda version: DescribeClusterRequest(
+        include_cluster_authorized_operations=True
+    ),
+    DescribeTopicPartitionsRequest: lambda version: DescribeTopicPartitionsRequest(
+        topics=[TopicRequest(name="orders")]
+    ),
+}
+"""The smallest request of each API that means something: add a line with each new API."""
+
+SERVED = [
+    (handler, version)
+    for handler in handlers.values()
+    for version in range(handler.versions.min, handler.versions.max + 1)
+]
+
+
+def test_every_module_registers_exactly_one_api() -> None:
+    registered: dict[str, list[Handler]] = {}
+    for handler in handlers.values():
+        name = (
+            handler.function.__module__
+            if handler.function is not None
+            else f"{apis.__name__}.{handler.request_type.__module__.rpartition('.')[2]}"
+        )
+        registered.setdefault(name, []).append(handler)
+    assert sorted(registered) == [f"{apis.__name__}.{module}" for module in MODULES]
+    assert all(len(found) == 1 for found in registered.values())
+    assert all(name in sys.modules for name in registered)
+
+
+@pytest.mark.parametrize("handler", handlers.values(), ids=lambda handler: str(handler.api_key))
+def test_a_module_is_called_as_the_message_that_it_serves(handler: Handler) -> None:
+    module = handler.request_type.__module__.rpartition(".")[2]
+    assert module in MODULES
+    if handler.function is not None:
+        assert handler.function.__module__ == f"{apis.__name__}.{module}"
+
+
+@pytest.mark.parametrize("handler", handlers.values(), ids=lambda handler: str(handler.api_key))
+def test_what_is_served_is_declared(handler: Handler) -> None:
+    request, response = requests[handler.api_key], responses[handler.api_key]
+    assert handler.request_type is request
+    for declared in (request.VERSIONS, response.VERSIONS):
+        assert declared.min <= handler.versions.min <= handler.versions.max <= declared.max
+
+
+def test_what_is_advertised_is_served_but_for_produce() -> None:
+    for told in served_ranges():
+        handler = handlers[told.api_key]
+        assert told.max_version == handler.versions.max
+        if told.api_key != ProduceRequest.API_KEY:
+            assert told.min_version == handler.versions.min
+
+
+def test_every_api_has_a_minimal_request_here() -> None:
+    missing = {handler.request_type for handler in handlers.values()} - MINIMAL.keys()
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    ("handler", "version"),
+    SERVED,
+    ids=[f"{handler.request_type.__name__}-{version}" for handler, version in SERVED],
+)
+def test_every_served_version_is_answered(
+    broker: MemoryBroker, client: Client, handler: Handler, version: int
+) -> None:
+    topic_id = broker.create_topic("orders")
+    request = MINIMAL[handler.request_type](version)
+    if isinstance(request, ProduceRequest) and version >= BY_ID:
+        request = produce((topic_id, 0, batch_of(b"a")))
+    if isinstance(request, FetchRequest) and version >= BY_ID:
+        request = fetch((topic_id, partition_at(0, 0)))
+    client.ask(request, responses[handler.api_key], version=version)
+    assert not client.is_closed
