@@ -6,7 +6,6 @@ Only the locks of the metadata log are files, in a folder of the test's own.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -263,7 +262,3 @@ class MemoryBroker:
     def in_loop(self, function: Callable[..., T], *args: object) -> T:
         """Call a function as a callback of the loop would."""
         return self.loop.call(lambda: function(*args))
-
-    def tasks(self) -> set[asyncio.Task[object]]:
-        """What still runs."""
-        return asyncio.all_tasks(self.loop)

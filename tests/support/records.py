@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ottla.base.world import Buffer
 from ottla.wire.records.batch import BatchHeader, Codec, build_batch, iter_batches
 from ottla.wire.records.record import Record, iter_records
@@ -43,7 +41,3 @@ def values_of(data: Buffer | None) -> list[bytes | None]:
 
 def offsets_of(data: Buffer | None) -> list[int]:
     return [record.offset for record in records_of(data)]
-
-
-def total_size(batches: Iterable[Buffer]) -> int:
-    return sum(map(len, batches))

@@ -133,23 +133,35 @@ class Housekeeping:
         self._checkpoints()()
 
     def _checkpoints(self) -> Callable[[], None]:
-        """What writes the files as things stand now, in any thread."""
-        partitions = [(_key(partition), partition) for partition in self._replicas]
-        recovery_points = {key: partition.log.recovery_point for key, partition in partitions}
-        high_watermarks = {key: _high_watermark(partition) for key, partition in partitions}
+        """What writes the files as things stand when it is called, in any thread."""
         write_log_starts = self._log_starts()
 
         def write() -> None:
-            self._directory.write_recovery_points(recovery_points)
+            with self._directory.checkpoints_lock:
+                partitions = [(_key(partition), partition) for partition in self._replicas]
+                self._directory.write_recovery_points(
+                    {key: partition.log.recovery_point for key, partition in partitions}
+                )
+                self._directory.write_high_watermarks(
+                    {key: _high_watermark(partition) for key, partition in partitions}
+                )
             write_log_starts()
-            self._directory.write_high_watermarks(high_watermarks)
 
         return write
 
     def _log_starts(self) -> Callable[[], None]:
         self._replicas.log_starts_moved = False
-        offsets = {_key(partition): partition.log.log_start_offset for partition in self._replicas}
-        return lambda: self._directory.write_log_start_offsets(offsets)
+
+        def write() -> None:
+            with self._directory.checkpoints_lock:
+                self._directory.write_log_start_offsets(
+                    {
+                        _key(partition): partition.log.log_start_offset
+                        for partition in self._replicas
+                    }
+                )
+
+        return write
 
     async def _write_in_thread(self, write: Callable[[], None]) -> None:
         # Two writers of one file would write into each other's.
@@ -187,4 +199,5 @@ def _key(partition: Partition) -> TopicPartition:
 
 
 def _high_watermark(partition: Partition) -> Offset:
-    return partition.log.log_start_offset if partition.leader is None else partition.high_watermark
+    leader = partition.leader
+    return partition.log.log_start_offset if leader is None else leader.high_watermark

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Mapping
 
 from ottla.base.errors import UserError
@@ -31,7 +32,8 @@ class LogDirectory:
     """One data folder.
 
     `was_clean` is true where the last stop was orderly; then logs are opened without a check.
-    `previous_epoch` is the broker epoch of that stop.
+    `previous_epoch` is the broker epoch of that stop. `checkpoints_lock` is held by whoever looks
+    at partitions and writes down what it saw: a thread does it, while partitions come and go.
     """
 
     def __init__(self, path: str, disk: Disk, meta: MetaProperties) -> None:
@@ -40,8 +42,9 @@ class LogDirectory:
         self.meta = meta
         self.was_clean = disk.exists(self._file(CLEAN_SHUTDOWN))
         self.previous_epoch = self._read_previous_epoch()
-        self.recovery_points = self._read_offsets(RECOVERY_POINTS)
-        self.log_start_offsets = self._read_offsets(LOG_START_OFFSETS)
+        self.checkpoints_lock = threading.Lock()
+        self.recovery_points: Mapping[TopicPartition, int] = self._read_offsets(RECOVERY_POINTS)
+        self.log_start_offsets: Mapping[TopicPartition, int] = self._read_offsets(LOG_START_OFFSETS)
 
     @classmethod
     def open(
@@ -108,15 +111,29 @@ class LogDirectory:
         """Everything is closed and on the disk."""
         replace_file(self.disk, self._file(CLEAN_SHUTDOWN), encode_clean_shutdown(broker_epoch))
 
-    def write_recovery_points(self, offsets: Mapping[TopicPartition, Offset]) -> None:
+    def write_recovery_points(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Everything below these offsets is on the disk."""
         replace_file(self.disk, self._file(RECOVERY_POINTS), encode_offsets(offsets))
+        self.recovery_points = offsets
 
-    def write_log_start_offsets(self, offsets: Mapping[TopicPartition, Offset]) -> None:
+    def write_log_start_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
         replace_file(self.disk, self._file(LOG_START_OFFSETS), encode_offsets(offsets))
+        self.log_start_offsets = offsets
 
     def write_high_watermarks(self, offsets: Mapping[TopicPartition, Offset]) -> None:
         replace_file(self.disk, self._file(HIGH_WATERMARKS), encode_offsets(offsets))
+
+    def forget(self, key: TopicPartition) -> None:
+        """A new log takes the place of another: what is written down of that one must go first.
+
+        Otherwise a start after a crash would hide the first records of the new log, or leave them
+        unchecked. Raises OSError.
+        """
+        with self.checkpoints_lock:
+            if key in self.recovery_points:
+                self.write_recovery_points(_without(self.recovery_points, key))
+            if key in self.log_start_offsets:
+                self.write_log_start_offsets(_without(self.log_start_offsets, key))
 
     def _file(self, name: str) -> str:
         return f"{self.path}/{name}"
@@ -130,6 +147,12 @@ class LogDirectory:
             # Only a hint of where to start checking: without it everything is checked.
             log.warning("ignored a broken checkpoint: %s", error, extra={"file": self._file(name)})
             return {}
+
+
+def _without(
+    offsets: Mapping[TopicPartition, int], gone: TopicPartition
+) -> Mapping[TopicPartition, int]:
+    return {key: offset for key, offset in offsets.items() if key != gone}
 
 
 def _check_owner(path: str, content: bytes, node_id: int, cluster_id: str | None) -> MetaProperties:

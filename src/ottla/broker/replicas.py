@@ -179,11 +179,12 @@ class LocalReplicas:
     def _open_log(self, topic: TopicImage, index: int, config: LogConfig) -> PartitionLog:
         directory = self._directory
         path = directory.partition_path(topic.name, index)
+        key = TopicPartition(topic.name, index)
         if not directory.disk.exists(path):
+            directory.forget(key)
             return PartitionLog.create(
                 path, Uuid(topic.topic_id), config, disk=directory.disk, files=self._files
             )
-        key = TopicPartition(topic.name, index)
         opened = PartitionLog.open(
             path,
             config,

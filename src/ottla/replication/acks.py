@@ -5,6 +5,7 @@ One queue per partition, ordered by offset, because a partition's appends are.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 
@@ -29,6 +30,10 @@ class PendingAck:
         self.cancelled = False
 
 
+def _end(ack: PendingAck) -> Offset:
+    return ack.next_offset
+
+
 class AckQueue:
     """The pending acknowledgements of one partition."""
 
@@ -41,8 +46,12 @@ class AckQueue:
         return len(self._pending)
 
     def add(self, ack: PendingAck) -> None:
-        assert not self._pending or ack.next_offset >= self._pending[-1].next_offset
-        self._pending.append(ack)
+        """Behind all that end before it: a batch that was sent twice waits beside the first."""
+        pending = self._pending
+        if not pending or ack.next_offset >= pending[-1].next_offset:
+            pending.append(ack)
+        else:
+            pending.insert(bisect_right(pending, ack.next_offset, key=_end), ack)
 
     def release(self, high_watermark: Offset) -> None:
         """Acknowledge all whose records every in-sync replica has now."""

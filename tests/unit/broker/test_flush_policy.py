@@ -13,11 +13,14 @@ from ottla.base.errors import ErrorCode
 from ottla.base.ids import NodeId
 from ottla.wire.messages.fetch import FetchResponse
 from ottla.wire.messages.produce import ProduceResponse
+from ottla.wire.records.batch import build_batch
+from ottla.wire.records.record import Record
 from tests.support.data_requests import BY_NAME, fetch, fetched, partition_at, produce, produced
 from tests.support.held_threads import HeldThreads
 from tests.support.memory_broker import MemoryBroker
 from tests.support.memory_client import Client
 from tests.support.records import batch_of, values_of
+from tests.support.stepped_loop import START_MS
 from tests.unit.broker.conftest import Connect
 
 ALL, LEADER, NONE = -1, 1, 0
@@ -181,6 +184,32 @@ def test_only_the_write_that_makes_it_enough_waits(
     assert outcomes(client) == [(0, 2)]
     write(client, b"d", topic="some")
     assert outcomes(client) == [(0, 3)]
+
+
+@pytest.mark.parametrize("acks", [ALL, LEADER])
+def test_a_batch_that_is_sent_again_during_its_flush_waits_beside_the_first(
+    broker: MemoryBroker, threads: HeldThreads, client: Client, connect: Connect, acks: int
+) -> None:
+    again = connect(broker)
+    for sequence in (0, 1):
+        send_idempotent(client, sequence, acks)
+    send_idempotent(again, 0, acks)
+    assert outcomes(again) == []
+    threads.run()
+    threads.run()
+    assert outcomes(client) == [(0, 0), (0, 1)]
+    assert outcomes(again) == [STORED]
+    assert broker.partition("safe").log.log_end_offset == 2
+
+
+def send_idempotent(client: Client, sequence: int, acks: int) -> None:
+    batch = build_batch(
+        [Record(timestamp=START_MS, value=b"x")],
+        producer_id=9,
+        producer_epoch=0,
+        base_sequence=sequence,
+    )
+    client.send(produce(("safe", 0, batch), acks=acks), version=BY_NAME)
 
 
 def test_nobody_waits_for_the_flush_of_a_write_without_acknowledgement(

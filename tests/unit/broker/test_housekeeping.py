@@ -272,3 +272,67 @@ def test_a_snapshot_that_cannot_be_written_does_not_stop_the_rest(
     broker.disk.heal()
     let_pass(broker, 3000)
     assert broker.loop.finish(broker.quorum.latest_snapshot()) is not None
+
+
+# -- names that are used again ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def renewed(broker: MemoryBroker, client: Client) -> MemoryBroker:
+    """A topic "orders" in the place of an older one, whose checkpoints are still there."""
+    broker.create_topic("orders")
+    for value in (b"1", b"2", b"3", b"4"):
+        write(client, "orders", value)
+    broker.in_loop(broker.partition("orders").log.advance_log_start, 2)
+    let_pass(broker, CHECKPOINT_MS + 1000)
+    key = TopicPartition("orders", 0)
+    assert checkpoint(broker, RECOVERY_POINTS)[key] == 4
+    assert checkpoint(broker, LOG_START_OFFSETS)[key] == 2
+    broker.delete_topic("orders")
+    broker.create_topic("orders")
+    for value in (b"a", b"b", b"c"):
+        assert write(client, "orders", value) == ErrorCode.NONE
+    return broker
+
+
+def test_a_new_topic_does_not_begin_where_an_old_one_of_its_name_began(
+    renewed: MemoryBroker, connect: Connect
+) -> None:
+    renewed.stop_uncleanly()
+    assert read(connect(renewed.start()), "orders") == (ErrorCode.NONE, [b"a", b"b", b"c"])
+
+
+def test_a_new_topic_is_checked_although_an_old_one_of_its_name_was_on_the_disk(
+    renewed: MemoryBroker, connect: Connect
+) -> None:
+    renewed.stop_uncleanly()
+    damage(renewed, f"{renewed.path}/orders-0/{LOG}")
+    assert read(connect(renewed.start()), "orders") == (ErrorCode.NONE, [])
+
+
+def test_a_name_that_is_used_again_after_a_restart_inherits_nothing_either(
+    broker: MemoryBroker, client: Client, connect: Connect
+) -> None:
+    broker.create_topic("orders")
+    for value in (b"1", b"2", b"3"):
+        write(client, "orders", value)
+    broker.in_loop(broker.partition("orders").log.advance_log_start, 2)
+    let_pass(broker, CHECKPOINT_MS + 1000)
+    broker.delete_topic("orders")
+    broker.stop_uncleanly()
+    client = connect(broker.start())
+    broker.create_topic("orders")
+    for value in (b"a", b"b", b"c"):
+        write(client, "orders", value)
+    broker.stop_uncleanly()
+    assert read(connect(broker.start()), "orders") == (ErrorCode.NONE, [b"a", b"b", b"c"])
+
+
+def damage(broker: MemoryBroker, path: str) -> None:
+    """Turn a bit in the first batch of a log."""
+    content = bytearray(broker.disk.read_file(path))
+    content[65] ^= 1
+    file = broker.disk.open(path)
+    file.truncate(0)
+    file.append([content])
+    file.close()
