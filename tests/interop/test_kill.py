@@ -97,7 +97,7 @@ def check_what_is_there(broker: BrokerProcess, producer: SteadyProducer) -> None
     ends = [0] * PARTITIONS
     for partition, offset in producer.acknowledged.values():
         ends[partition] = max(ends[partition], offset + 1)
-    # The last record of each partition was acknowledged, unless a kill came just before its answer.
+    # No kill followed the last records, so the end of each partition was acknowledged.
     stored = reader.consume(broker.bootstrap, "numbers", sum(ends), partitions=PARTITIONS)
     places: dict[int, tuple[int, int]] = {}
     for partition in range(PARTITIONS):

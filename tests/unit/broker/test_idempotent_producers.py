@@ -7,6 +7,7 @@ import errno
 import pytest
 
 from ottla.base.errors import ErrorCode
+from ottla.broker.housekeeping import PRODUCER_EXPIRATION_MS
 from ottla.wire.messages.fetch import FetchResponse
 from ottla.wire.messages.produce import (
     PartitionProduceResponse,
@@ -151,6 +152,15 @@ def test_duplicates_are_known_after_a_restart(
     assert stored(again) == [b"0", b"1", b"2", b"3", b"4"]
 
 
-def test_expired_producers_are_forgotten(start_broker: object) -> None:
-    broker = start_broker(producer_id_expiration_ms="1000")  # type: ignore[operator]  # a StartBroker
-    assert isinstance(broker, MemoryBroker)
+def test_producers_are_forgotten_when_their_time_is_over(
+    broker: MemoryBroker, client: Client
+) -> None:
+    broker.create_topic("orders")
+    answer(client, request(b"a", 0))
+    states = broker.partition("orders").log.producers.states
+    broker.loop.finish(broker.housekeeping.checkpoint())
+    assert len(states) == 1
+    broker.loop.advance(PRODUCER_EXPIRATION_MS)
+    broker.loop.finish(broker.housekeeping.checkpoint())
+    assert len(states) == 0
+    assert answer(client, request(b"b", 7)).base_offset == 1
