@@ -1,4 +1,4 @@
-"""Real idempotent producers, while the broker is killed under them: everything once, in order."""
+"""Real idempotent producers that have to send again: everything is stored once, in order."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from tests.clients.admin import Admin
 from tests.clients.confluent import ConfluentClient
+from tests.conftest import BrokerFactory
 from tests.support.broker_process import BrokerProcess
+from tests.support.losing_proxy import LosingProxy
 from tests.support.waiting import wait_until
 
 PARTITIONS = 2
 RECORDS_BETWEEN_KILLS_MAX = 3000
+LOSSES = 20
 
 
 class Numbers:
     """A producer that sends each number until it is told that it is stored."""
 
-    def __init__(self, broker: BrokerProcess) -> None:
+    def __init__(self, bootstrap: str) -> None:
         self.delivered: set[int] = set()
         self.errors: list[str] = []
         self.sent = 0
         # Not the client whose log is listened to: it tells of every lost connection.
         self._producer = Producer(
             {
-                "bootstrap.servers": broker.bootstrap,
+                "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,
                 "linger.ms": 1,
                 "batch.num.messages": 20,
@@ -72,9 +75,19 @@ class Numbers:
         assert len(self.delivered) == self.sent
 
 
+def check_what_is_there(broker: BrokerProcess, numbers: Numbers) -> None:
+    stored = ConfluentClient().consume(
+        broker.bootstrap, "numbers", numbers.sent, partitions=PARTITIONS
+    )
+    for partition in range(PARTITIONS):
+        values = [int(record.value or b"") for record in stored if record.partition == partition]
+        assert values == list(range(partition, numbers.sent, PARTITIONS))
+    assert "Traceback" not in broker.log()
+
+
 def produce_under_kills(broker: BrokerProcess, kills: int) -> None:
-    Admin(broker.bootstrap).create("numbers", PARTITIONS, **{"segment.bytes": 1 << 20})
-    numbers, rng = Numbers(broker), random.Random()
+    Admin(broker.bootstrap).create("numbers", PARTITIONS, segment_bytes=1 << 20)
+    numbers, rng = Numbers(broker.bootstrap), random.Random()
     for _ in range(kills):
         numbers.send_until_delivered(rng.randrange(1, RECORDS_BETWEEN_KILLS_MAX))
         broker.kill()
@@ -82,12 +95,7 @@ def produce_under_kills(broker: BrokerProcess, kills: int) -> None:
         broker.start()
     numbers.send_until_delivered(1)
     numbers.finish()
-    stored = ConfluentClient().consume(
-        broker.bootstrap, "numbers", numbers.sent, partitions=PARTITIONS
-    )
-    for partition in range(PARTITIONS):
-        values = [int(record.value or b"") for record in stored if record.partition == partition]
-        assert values == list(range(partition, numbers.sent, PARTITIONS))
+    check_what_is_there(broker, numbers)
 
 
 def test_nothing_comes_twice_or_out_of_order_over_three_kills(broker: BrokerProcess) -> None:
@@ -97,3 +105,21 @@ def test_nothing_comes_twice_or_out_of_order_over_three_kills(broker: BrokerProc
 @pytest.mark.interop
 def test_nothing_comes_twice_or_out_of_order_over_twenty_kills(broker: BrokerProcess) -> None:
     produce_under_kills(broker, 20)
+
+
+def test_nothing_comes_twice_when_answers_are_lost(start_broker: BrokerFactory) -> None:
+    """Each lost answer makes the client send batches again that are stored already."""
+    with LosingProxy(one_in=30, seed=1) as proxy:
+        broker = start_broker("--advertise", proxy.address)
+        proxy.target = (broker.host, broker.port)
+        Admin(broker.bootstrap).create("numbers", PARTITIONS, segment_bytes=1 << 20)
+        numbers = Numbers(proxy.address)
+
+        def are_lost() -> bool:
+            numbers.send_some()
+            return proxy.losses >= LOSSES
+
+        wait_until(are_lost, "answers are lost", seconds=30)
+        numbers.finish()
+        proxy.is_losing = False
+        check_what_is_there(broker, numbers)

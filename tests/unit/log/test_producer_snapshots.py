@@ -11,7 +11,7 @@ from ottla.base.ids import Offset
 from ottla.log import names
 from ottla.log.aborted_transactions import AbortedTransaction
 from ottla.log.config import LogConfig
-from ottla.log.errors import DuplicateBatchError
+from ottla.log.errors import DuplicateBatchError, StorageError
 from ottla.log.partition_log import PartitionLog
 from ottla.log.producer_snapshots import decode_snapshot, encode_snapshot
 from ottla.testing.memory_disk import MemoryDisk
@@ -222,6 +222,33 @@ def test_producers_are_known_after_a_restart(clean: bool, recovery_point: int) -
     with pytest.raises(ProtocolError) as raised:
         produce(again, 9)
     assert raised.value.code == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_all_batches_on_their_way_are_known_after_a_restart(clean: bool) -> None:
+    """A snapshot tells only the last batch of a producer: the others are looked up in the log."""
+    disk = MemoryDisk()
+    log = produced(0, 1, 2, 3, 4, 5, disk=disk)
+    log.flush()
+    if clean:
+        log.close()
+    again = reopened(disk, SMALL, clean=clean, recovery_point=6)
+    assert again.producers.loaded_to >= 4
+    for sequence in (1, 2, 3, 4, 5):
+        assert stored_offset(again, sequence) == sequence
+    with pytest.raises(ProtocolError) as raised:
+        produce(again, 0)
+    assert raised.value.code == ErrorCode.DUPLICATE_SEQUENCE_NUMBER
+
+
+def test_a_look_into_the_log_that_the_disk_refuses_is_tried_again() -> None:
+    disk = MemoryDisk()
+    produced(0, 1, 2, disk=disk).close()
+    log = reopened(disk, SMALL, clean=True, recovery_point=3)
+    disk.fail_at(1, errno.EIO, operation="read_at")
+    with pytest.raises(StorageError):
+        produce(log, 0)
+    assert stored_offset(log, 0) == 0
 
 
 @pytest.mark.parametrize("broken", [(5,), (4, 5), (2, 4, 5)])

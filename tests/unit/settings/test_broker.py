@@ -25,6 +25,7 @@ KAFKA_DEFAULTS = {
     "request.timeout.ms": 30000,
     "min.insync.replicas": 1,
     "replica.lag.time.max.ms": 30000,
+    "producer.id.expiration.ms": 86400000,
     "log.segment.bytes": 1073741824,
     "log.roll.ms": None,
     "log.roll.hours": 168,
