@@ -168,6 +168,7 @@ class Listener:
         oldest_ms = self.clock.monotonic_ms() - self._limits.idle_ms_max
         for connection in list(self.connections):
             if connection.last_progress_ms < oldest_ms and not connection.busy:
+                log.info("closed an idle connection", extra={"peer": connection.peer})
                 connection.close()
         self._schedule_sweep()
 
