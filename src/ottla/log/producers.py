@@ -3,8 +3,8 @@ open transactions.
 
 Pure: batches come in as headers, nothing here knows a file. The rules are those of KIP-98 and
 KIP-360 as Apache Kafka 4.3 keeps them, with one difference: a batch that is surely stored, but too
-long ago to tell its offset, is answered DUPLICATE_SEQUENCE_NUMBER. Clients take that for success,
-where OUT_OF_ORDER_SEQUENCE_NUMBER makes them send it again under a new epoch.
+long ago to tell its offset, is answered DUPLICATE_SEQUENCE_NUMBER. Clients take that for success;
+OUT_OF_ORDER_SEQUENCE_NUMBER would make them give it up, or begin a new epoch and store it twice.
 """
 
 from __future__ import annotations
