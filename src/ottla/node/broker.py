@@ -55,3 +55,4 @@ def _say_ready(node: Node) -> None:
     }
     sys.stdout.write(json.dumps(ready, separators=(",", ":")) + "\n")
     sys.stdout.flush()
+    log.info("serving", extra={"listen": ready["listen"], "data": node.data_directory})

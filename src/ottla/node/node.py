@@ -65,6 +65,10 @@ class Node:
         """Host and port of the first listener, as bound."""
         return self._listeners[0].address
 
+    @property
+    def data_directory(self) -> str:
+        return self._directory.path
+
     @classmethod
     async def start(cls, settings: BrokerSettings) -> Node:
         """Open the data, join the cluster, listen.
