@@ -166,7 +166,11 @@ class Housekeeping:
     async def _write_in_thread(self, write: Callable[[], None]) -> None:
         # Two writers of one file would write into each other's.
         async with self._checkpointing:
-            await asyncio.get_running_loop().run_in_executor(None, write)
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, write)
+            except OSError:
+                self._replicas.log_starts_moved = True  # and are still to be written
+                raise
 
     # -- repeating -------------------------------------------------------------------------------
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 
-from ottla.base.errors import UserError
+from ottla.base.errors import ProtocolError, UserError
 from ottla.base.ids import NodeId
 from ottla.base.limits import READ_BUDGET_BYTES
 from ottla.broker.addresses import AdvertisedAddresses
@@ -87,11 +88,16 @@ class Node:
             cluster_id=settings[keys.CLUSTER_ID],
         )
         quorum = EmbeddedQuorum(directory.path, disk=disk, clock=clock)
-        try:
-            return await cls._start_on(quorum, directory, settings, clock, rng, files_limit)
-        except BaseException:
-            await quorum.close()
-            raise
+        with contextlib.ExitStack() as undo:
+            try:
+                node = await cls._start_on(
+                    quorum, directory, settings, clock, rng, files_limit, undo
+                )
+            except BaseException:
+                await quorum.close()
+                raise
+            undo.pop_all()
+            return node
 
     @classmethod
     async def _start_on(
@@ -102,6 +108,7 @@ class Node:
         clock: SystemClock,
         rng: SystemRng,
         files_limit: int,
+        undo: contextlib.ExitStack,
     ) -> Node:
         cluster_id = directory.meta.cluster_id
         metadata = await MetadataService.join(
@@ -136,7 +143,7 @@ class Node:
             rng=rng,
         )
         dispatcher = Dispatcher(broker)
-        listeners = _bind(dispatcher, settings, clock)
+        listeners = _bind(dispatcher, settings, clock, undo)
         registration = Registration(
             node_id=broker.node_id,
             cluster_id=cluster_id,
@@ -177,9 +184,17 @@ class Node:
         for listener in self._listeners:
             await listener.stop(CLOSE_GRACE_SECONDS)
         await self._housekeeping.stop()
-        await self.broker.metadata.shut_down()
+        try:
+            await self.broker.metadata.shut_down()
+        except ProtocolError as refused:
+            # The cluster will notice by itself; what matters now is the data.
+            log.warning("leadership could not be handed over: %s", refused.message)
         safe = self.broker.replicas.close()
-        self._housekeeping.write_checkpoints()
+        try:
+            self._housekeeping.write_checkpoints()
+        except OSError as error:
+            log.error("the checkpoints could not be written: %s", error)  # noqa: TRY400 # told in words
+            safe = False
         await self._quorum.close()
         if not safe:
             log.error("stopped, but some data may not be on the disk: the next start checks it")
@@ -197,7 +212,12 @@ def _data_directory(settings: BrokerSettings) -> str:
     return directories[0]
 
 
-def _bind(dispatcher: Dispatcher, settings: BrokerSettings, clock: SystemClock) -> list[Listener]:
+def _bind(
+    dispatcher: Dispatcher,
+    settings: BrokerSettings,
+    clock: SystemClock,
+    undo: contextlib.ExitStack,
+) -> list[Listener]:
     """Take the ports before anything is opened, so that a busy one is told at once."""
     budget_bytes = settings[keys.QUEUED_MAX_REQUEST_BYTES]
     memory = ReadMemory(READ_BUDGET_BYTES if budget_bytes < 0 else budget_bytes)
@@ -214,6 +234,7 @@ def _bind(dispatcher: Dispatcher, settings: BrokerSettings, clock: SystemClock) 
     for endpoint in settings.endpoints:
         listener = Listener(endpoint.listener, dispatcher, memory, limits, clock)
         listener.bind(endpoint.host, endpoint.port)
+        undo.callback(listener.stop_accepting)
         listeners.append(listener)
     return listeners
 

@@ -347,8 +347,7 @@ class Connection(asyncio.BufferedProtocol):
             self._large_frame_grew()
         else:
             self._serve_remainder()
-        if self._buffer is None or self._filled < len(self._buffer):
-            self._resume_reading()
+        self._resume_unless_stopped()
 
     # -- answers ---------------------------------------------------------------------------------
 
@@ -404,18 +403,24 @@ class Connection(asyncio.BufferedProtocol):
             # In a turn of its own, so that a long pipeline is a loop and not a recursion.
             self._owner.loop.call_soon(self._serve_remainder)
         else:
-            self._resume_reading()
+            self._resume_unless_stopped()
 
     def _serve_remainder(self) -> None:
-        if self._held or self.closed:
+        # Held and short of memory may be true together: whichever ends last serves.
+        if self._is_stopped or self.closed:
             return
         remainder, self._remainder = self._remainder, b""
         if remainder:
             self._serve(memoryview(bytearray(remainder)), len(remainder))
-        self._resume_unless_held()
+        self._resume_unless_stopped()
 
-    def _resume_unless_held(self) -> None:
-        if not self._held and not self._owner.budget.is_waiting(self):
+    @property
+    def _is_stopped(self) -> bool:
+        """Whether answers or memory must come before anything more is read."""
+        return self._held or self._owner.budget.is_waiting(self)
+
+    def _resume_unless_stopped(self) -> None:
+        if not self._is_stopped:
             self._resume_reading()
 
     def _pause_reading(self) -> None:

@@ -89,8 +89,11 @@ class Listener:
             self._schedule_sweep()
 
     def stop_accepting(self) -> None:
+        """Give the address back, whether or not anybody was accepted there."""
         for server in self._servers:
             server.close()
+        for sock in self._sockets[len(self._servers) :]:
+            sock.close()
 
     async def stop(self, grace_seconds: float) -> None:
         """Accept no more, let every connection send what it owes, then close them."""
@@ -101,6 +104,7 @@ class Listener:
         for connection in list(self.connections):
             connection.finish()
         if self.connections:
+            self._all_left.clear()  # all may have left before, and others come since
             try:
                 await asyncio.wait_for(self._all_left.wait(), grace_seconds)
             except TimeoutError:

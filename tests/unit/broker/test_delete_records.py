@@ -176,6 +176,19 @@ def test_the_log_start_is_written_down_soon(broker: MemoryBroker, client: Client
     assert (log.log_start_offset, log.log_end_offset) == (7, 10)
 
 
+def test_a_log_start_that_the_disk_refused_is_written_when_it_recovers(
+    broker: MemoryBroker, client: Client
+) -> None:
+    ten_records(broker, client)
+    broker.disk.fail("open", LOG_START_OFFSETS, errno.ENOSPC)
+    assert deleted(client, ("orders", 0, 4)) == [(ErrorCode.NONE, 4)]
+    broker.loop.advance(1000)
+    broker.disk.heal()
+    broker.loop.advance(1000)
+    content = broker.disk.read_file(f"{broker.path}/{LOG_START_OFFSETS}")
+    assert decode_offsets(content)[TopicPartition("orders", 0)] == 4
+
+
 def test_retention_takes_the_segments_below_the_log_start(
     broker: MemoryBroker, client: Client
 ) -> None:

@@ -10,7 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from ottla.base.limits import READ_SCRATCH_BYTES, SMALL_FRAME_BYTES
+from ottla.base.limits import (
+    READ_SCRATCH_BYTES,
+    RESPONSES_QUEUED_PER_CONNECTION_MAX,
+    SMALL_FRAME_BYTES,
+)
 from ottla.transport.connection import Connection, Owner, Reply, merge_small
 from ottla.transport.read_budget import ReadBudget
 from tests.support.fake_loop import FakeLoop
@@ -32,6 +36,8 @@ class EchoHandler:
         self.later: list[tuple[Reply, bytes]] = []
         self.gone: list[Connection] = []
         self.reads = 0
+        # Whether a frame that is answered later holds up those behind it.
+        self.holds = True
 
     def frame(self, connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
         body = bytes(buffer[start:end])
@@ -40,9 +46,14 @@ class EchoHandler:
         connection.expect(reply)
         if body[0] == WAITS:
             self.later.append((reply, body))
-            return False
+            return not self.holds
         reply.complete([bytearray(frame(body))])
         return True
+
+    def answer_later_ones(self) -> None:
+        while self.later:
+            reply, body = self.later.pop(0)
+            reply.complete([bytearray(frame(body))])
 
     def end_of_read(self) -> None:
         self.reads += 1
@@ -296,3 +307,42 @@ def test_small_segments_are_joined_and_large_ones_left_alone() -> None:
     large = b"L" * 100_000
     merged = merge_small([bytearray(b"a"), bytearray(b"b"), large, bytearray(b"c")])
     assert [bytes(segment) for segment in merged] == [b"ab", large, b"c"]  # type: ignore[arg-type]  # no regions among them
+
+
+def start_crowded_and_short_of_memory(listener: FakeListener) -> tuple[Client, Client, bytes]:
+    """Who holds the memory; a client that is owed too many answers and has begun a large frame;
+    the rest of that frame."""
+    holder, waiter = Client(listener), Client(listener)
+    holder.send(frame(b"h" * 120_000)[:60_000])
+    listener.handler.holds = False
+    large = frame(b"k" * 120_000)
+    waiter.send(frame(b"wait") * (RESPONSES_QUEUED_PER_CONNECTION_MAX + 1) + large[:50_000])
+    assert listener.budget.waiting == 1
+    assert not waiter.is_read()
+    return holder, waiter, large[50_000:]
+
+
+def test_memory_that_comes_free_lets_no_client_go_on_that_is_owed_too_much() -> None:
+    listener = FakeListener(budget_bytes=200 * 1024)
+    holder, waiter, rest = start_crowded_and_short_of_memory(listener)
+    holder.close()
+    assert not waiter.is_read()
+    listener.handler.answer_later_ones()
+    listener.loop.turn()
+    waiter.send(rest)
+    assert listener.handler.seen[-1] == b"k" * 120_000
+    waiter.close()
+
+
+def test_a_client_that_has_its_answers_still_waits_for_memory_and_only_once() -> None:
+    listener = FakeListener(budget_bytes=200 * 1024)
+    holder, waiter, rest = start_crowded_and_short_of_memory(listener)
+    listener.handler.answer_later_ones()
+    listener.loop.turn()
+    assert listener.budget.waiting == 1
+    assert not waiter.is_read()
+    holder.close()
+    assert listener.budget.waiting == 0
+    waiter.send(rest)
+    assert listener.handler.seen[-1] == b"k" * 120_000
+    waiter.close()

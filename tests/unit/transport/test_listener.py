@@ -1,0 +1,67 @@
+"""What a listener does with its connections when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ottla.base.limits import MIB
+from ottla.transport.clock import SystemClock
+from ottla.transport.connection import Connection, Reply
+from ottla.transport.listener import Listener, ListenerLimits, ReadMemory
+
+GRACE_SECONDS = 30.0
+ANSWER = b"x" * (16 * MIB)
+"""More than the buffers of a socket take: the rest of it waits in the outbox."""
+LIMITS = ListenerLimits(
+    request_bytes_max=MIB,
+    connections_max=10,
+    connections_per_ip_max=10,
+    idle_ms_max=-1,
+    backlog=10,
+    send_buffer_bytes=-1,
+    receive_buffer_bytes=-1,
+)
+
+
+class LargeAnswers:
+    """Answers each frame with `ANSWER`; tells when a connection is gone."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.gone = asyncio.Event()
+
+    def frame(self, connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
+        reply = Reply(connection)
+        connection.expect(reply)
+        reply.complete([ANSWER])
+        self.asked.set()
+        return True
+
+    def end_of_read(self) -> None:
+        pass
+
+    def closed(self, connection: Connection) -> None:
+        self.gone.set()
+
+
+def test_a_stop_lets_answers_leave_also_where_all_clients_had_left_before() -> None:
+    async def stop_with_an_answer_on_its_way() -> None:
+        handler = LargeAnswers()
+        listener = Listener("PLAINTEXT", handler, ReadMemory(MIB), LIMITS, SystemClock())
+        listener.bind("127.0.0.1", 0)
+        await listener.accept()
+        _, first = await asyncio.open_connection(*listener.address)
+        first.write(b"\0\0\0\1?")
+        await handler.asked.wait()
+        first.close()
+        await handler.gone.wait()
+        handler.asked.clear()
+        reader, writer = await asyncio.open_connection(*listener.address)
+        writer.write(b"\0\0\0\1?")
+        await handler.asked.wait()
+        stopping = asyncio.create_task(listener.stop(GRACE_SECONDS))
+        assert await reader.readexactly(len(ANSWER)) == ANSWER
+        await stopping
+        writer.close()
+
+    asyncio.run(stop_with_an_answer_on_its_way())
