@@ -208,10 +208,16 @@ class MetadataService:
             raise ProtocolError(ErrorCode.NOT_CONTROLLER, str(error)) from error
         except (OSError, StorageError, QuorumError) as error:
             log.error("the metadata log refused an append: %s", error)  # noqa: TRY400 # told in words
-            # Whether the records are in the log is for the log to say.
-            await self._catch_up()
+            await self._read_what_was_written()
             raise ProtocolError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
         self._publish(*replayed(self.image, records, next_offset=end, epoch=epoch))
+
+    async def _read_what_was_written(self) -> None:
+        """After a failed append only the log can say whether it holds the records."""
+        try:
+            await self._catch_up()
+        except (OSError, StorageError, QuorumError) as error:
+            log.error("the metadata log cannot be read either: %s", error)  # noqa: TRY400 # told in words
 
     async def snapshot_if_due(self, bytes_between_snapshots: int, now_ms: int) -> bool:
         """Replace a long log by a snapshot of the image; whether one was taken."""

@@ -205,7 +205,6 @@ class PartitionLog(ReadableLog):
         if self._closed:
             return
         self.drop_staged()
-        self._closed = True
         is_untouched = self.log_end_offset == self._closed_end_offset and not self._unsynced
         try:
             if self._failure is None and not is_untouched:
@@ -214,6 +213,7 @@ class PartitionLog(ReadableLog):
                 self._write_last_snapshot()
                 self.flush()
         finally:
+            self._closed = True
             self._segments.release()
 
     def _write_last_snapshot(self) -> None:
@@ -532,8 +532,11 @@ class PartitionLog(ReadableLog):
     def plan_flush(self) -> FlushPlan | None:
         """What must be synced for all that is committed now; None where nothing must be.
 
-        Then `plan.run()`, in a thread if you like, then `complete_flush(plan)`.
+        Then `plan.run()`, in a thread if you like, then `complete_flush(plan)`. A closed log has
+        nothing to flush: its path may belong to another one by now.
         """
+        if self._closed:
+            return None
         if self._failure is not None:
             raise self._failure
         try:

@@ -109,3 +109,13 @@ def test_closing_flushes() -> None:
     log = reopened(disk, SMALL, clean=True, recovery_point=5)
     assert len(all_values(log)) == 5
     assert log.max_timestamp() is not None
+
+
+def test_an_abandoned_log_touches_neither_its_files_nor_those_of_a_successor() -> None:
+    disk = MemoryDisk()
+    log = new_log(disk)
+    append(log, b"x")
+    log.abandon()
+    disk.rename(log.directory, f"{log.directory}-gone")
+    assert log.plan_flush() is None
+    assert not disk.exists(log.directory)
