@@ -144,6 +144,8 @@ class MemoryBroker:
             metadata_bytes_between_snapshots=settings[
                 keys.METADATA_LOG_MAX_RECORD_BYTES_BETWEEN_SNAPSHOTS
             ],
+            retention_interval_ms=settings[keys.LOG_RETENTION_CHECK_INTERVAL_MS],
+            producer_expiration_ms=settings[keys.PRODUCER_ID_EXPIRATION_MS],
         )
         metadata.follow(self.housekeeping.follow)
         await metadata.unfence()

@@ -39,9 +39,6 @@ HOT_INDEX_BATCHES_MAX = 8192
 STRING_BYTES_MAX = 32767
 """The longest string of the protocol: its length is an int16."""
 
-FETCH_SESSIONS_MAX = 1000
-"""Incremental fetch sessions (KIP-227), the default of Kafka's cache."""
-
 METADATA_ANSWERS_BYTES_MAX = 16 * MIB
 """Encoded Metadata answers that are kept for the current image."""
 

@@ -28,10 +28,6 @@ TICK_SECONDS = 1.0
 """How often to look for files to remove, logs to flush and segments to roll."""
 RETENTION_FIRST_SECONDS = 30.0
 """A start is busy enough without retention; later it comes once in its own interval."""
-RETENTION_INTERVAL_MS = 300_000
-"""Kafka's default of `log.retention.check.interval.ms`."""
-PRODUCER_EXPIRATION_MS = 86_400_000
-"""Kafka's default of `producer.id.expiration.ms`."""
 
 
 class Housekeeping:
@@ -46,8 +42,8 @@ class Housekeeping:
         *,
         checkpoint_interval_ms: int,
         metadata_bytes_between_snapshots: int,
-        retention_interval_ms: int = RETENTION_INTERVAL_MS,
-        producer_expiration_ms: int = PRODUCER_EXPIRATION_MS,
+        retention_interval_ms: int,
+        producer_expiration_ms: int,
     ) -> None:
         self._replicas = replicas
         self._directory = directory

@@ -24,6 +24,7 @@ from ottla.log.checkpoints import (
     encode_meta_properties,
     encode_offsets,
 )
+from ottla.log.names import folder_name
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class LogDirectory:
             return -1
 
     def partition_path(self, topic: str, partition: int) -> str:
-        return self._file(f"{topic}-{partition}")
+        return self._file(folder_name(TopicPartition(topic, partition)))
 
     def mark_started(self) -> None:
         """From here on a stop is unclean until `mark_clean` says otherwise."""

@@ -227,7 +227,7 @@ class ProducePath:
                 log.error(  # noqa: TRY400 # the cause is in the message; a person must act
                     "the disk refused an append: %s",
                     error.message,
-                    extra={"partition": f"{partition.topic}-{partition.index}"},
+                    extra={"partition": str(partition)},
                 )
                 failed[partition] = error
             if partition.flush_messages != FLUSH_NEVER and partition.must_flush:

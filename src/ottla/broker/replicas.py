@@ -14,6 +14,7 @@ from ottla.broker.partition import Partition
 from ottla.broker.removals import Removals
 from ottla.log.config import LogConfig
 from ottla.log.errors import StorageError
+from ottla.log.names import folder_name
 from ottla.log.open_files import OpenFiles
 from ottla.log.partition_log import PartitionLog
 from ottla.metadata.image import MetadataDelta, MetadataImage, ResourceType, TopicImage
@@ -112,7 +113,7 @@ class LocalReplicas:
         for topic in image.topics_by_name.values():
             self._apply_partitions(topic, range(len(topic.partitions)))
             for index in range(len(topic.partitions)):
-                if f"{topic.name}-{index}" in folders:
+                if folder_name(TopicPartition(topic.name, index)) in folders:
                     self._open_now(topic, index)
         self._find_deleted(folders, now_ms)
 
@@ -161,7 +162,7 @@ class LocalReplicas:
             log.error(  # noqa: TRY400 # the cause is in the message; a person must act
                 "a partition stays offline: %s",
                 error,
-                extra={"partition": f"{topic.name}-{index}"},
+                extra={"partition": str(TopicPartition(topic.name, index))},
             )
             self._unusable.add((topic.topic_id, index))
             return None
@@ -295,7 +296,7 @@ class LocalReplicas:
                 log.error(  # noqa: TRY400 # the cause is in the message; a person must act
                     "a partition could not be flushed: %s",
                     error.message,
-                    extra={"partition": f"{partition.topic}-{partition.index}"},
+                    extra={"partition": str(partition)},
                 )
         return safe
 

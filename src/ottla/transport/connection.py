@@ -231,9 +231,6 @@ class Connection(asyncio.BufferedProtocol):
         self._filled += nbytes
         self._large_frame_grew()
 
-    def eof_received(self) -> bool:
-        return False
-
     def _serve(self, buffer: memoryview, end: int) -> None:
         """Hand every whole frame of `buffer[:end]` to the handler, and keep the rest."""
         listener = self._owner

@@ -13,9 +13,6 @@ from functools import cache
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.limits import STRING_BYTES_MAX
 
-UVARINT_BYTES_MAX = 5
-"""Lengths, counts and tags are unsigned 32-bit numbers: five groups of seven bits."""
-
 
 class MalformedError(ValueError):
     """Bytes that no message can have; never leaves the codecs."""

@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from ottla.base.errors import ErrorCode
-from ottla.broker.housekeeping import PRODUCER_EXPIRATION_MS
+from ottla.settings.broker import PRODUCER_ID_EXPIRATION_MS
 from ottla.wire.messages.fetch import FetchResponse
 from ottla.wire.messages.produce import (
     PartitionProduceResponse,
@@ -160,7 +160,7 @@ def test_producers_are_forgotten_when_their_time_is_over(
     states = broker.partition("orders").log.producers.states
     broker.loop.finish(broker.housekeeping.checkpoint())
     assert len(states) == 1
-    broker.loop.advance(PRODUCER_EXPIRATION_MS)
+    broker.loop.advance(PRODUCER_ID_EXPIRATION_MS.default)
     broker.loop.finish(broker.housekeeping.checkpoint())
     assert len(states) == 0
     assert answer(client, request(b"b", 7)).base_offset == 1

@@ -10,6 +10,7 @@ from ottla.base.ids import NO_EPOCH
 from ottla.broker.broker import Broker
 from ottla.broker.handlers import Call, handles
 from ottla.broker.partition import Partition
+from ottla.broker.topic_descriptions import is_internal
 from ottla.wire.messages.delete_records import (
     DeleteRecordsPartition,
     DeleteRecordsPartitionResult,
@@ -19,8 +20,6 @@ from ottla.wire.messages.delete_records import (
 )
 
 HIGH_WATERMARK = -1
-INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
-"""What is in them is the coordinators' alone."""
 
 
 @handles(DeleteRecordsRequest, versions="0-2")
@@ -60,7 +59,8 @@ def _delete(
 
 
 def _may_delete(partition: Partition) -> ErrorCode:
-    if partition.topic in INTERNAL_TOPICS:
+    if is_internal(partition.topic):
+        # What is in them is the coordinators' alone.
         return ErrorCode.INVALID_TOPIC_EXCEPTION
     error = partition.check_leadership(NO_EPOCH)
     if error:
