@@ -11,7 +11,7 @@ import logging
 
 from ottla.base.world import Disk
 from ottla.log import names
-from ottla.log.scan import verified
+from ottla.log.scan import surveys
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +90,8 @@ def _end_offset(disk: Disk, path: str) -> int:
     end = names.base_offset_of(path.rpartition("/")[2])
     file = disk.open(path)
     try:
-        for placed in verified(file, end):
-            end = placed.header.next_offset
+        for found in surveys(file, end):
+            end = found.nexts[-1]
     finally:
         file.close()
     return end

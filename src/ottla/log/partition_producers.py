@@ -28,6 +28,7 @@ from ottla.wire.payloads.control import EndTxnMarker
 from ottla.wire.records.control import ControlType, control_type
 from ottla.wire.records.header import CONTROL_BIT, BatchHeader
 from ottla.wire.records.record import iter_records
+from ottla.wire.records.survey import Survey
 
 log = logging.getLogger(__name__)
 
@@ -133,11 +134,22 @@ class PartitionProducers:
     def replay_batch(self, segment: Segment, placed: Placed) -> None:
         """Take over one batch that the log holds, unless the snapshot knows of it."""
         header = placed.header
-        if header.base_offset < self.loaded_to:
-            return
         batch: Buffer = b""
         if header.attributes & CONTROL_BIT:
             batch = segment.log.get().read_at(placed.position, header.size)
+        self._replay(batch, header)
+
+    def replay_survey(self, found: Survey) -> None:
+        """Take over what a recovery has found, as far as it has producers."""
+        if max(found.producer_ids) < 0 or found.nexts[-1] <= self.loaded_to:
+            return
+        for index, producer_id in enumerate(found.producer_ids):
+            if producer_id >= 0:
+                self._replay(found.batch(index), found.header(index))
+
+    def _replay(self, batch: Buffer, header: BatchHeader) -> None:
+        if header.base_offset < self.loaded_to:
+            return
         try:
             # All is committed: nothing of it will be taken back.
             self.note(batch, header, header.next_offset)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from functools import partial
 from typing import Final, NamedTuple
 
 from ottla.base.ids import ZERO_UUID, Uuid
@@ -22,7 +21,7 @@ from ottla.log.open_files import OpenFiles
 from ottla.log.partition_producers import PartitionProducers
 from ottla.log.scan import DamagedLogError, walk
 from ottla.log.segment import Segment
-from ottla.wire.records.header import BatchHeader
+from ottla.wire.records.survey import Survey
 
 log = logging.getLogger(__name__)
 
@@ -141,8 +140,12 @@ class Recovery:
     def _rebuild(self, segment: Segment, epochs: LeaderEpochs) -> None:
         self._rebuilt = True
         before = segment.log.get().size
-        for placed in segment.rebuild(partial(self._producers.replay_batch, segment)):
-            _note_epoch(epochs, placed.header)
+
+        def note(found: Survey) -> None:
+            _note_epochs(epochs, found)
+            self._producers.replay_survey(found)
+
+        segment.rebuild(note)
         segment.write_indexes_if_long()
         if before != segment.size:
             log.warning(
@@ -216,14 +219,23 @@ class Recovery:
         """Find out from the batches themselves who led when."""
         for segment in self._segments:
             for _, header in walk(segment.log.get(), 0, segment.committed_size):
-                _note_epoch(epochs, header)
+                _note_epoch(epochs, header.partition_leader_epoch, header.base_offset)
 
 
-def _note_epoch(epochs: LeaderEpochs, header: BatchHeader) -> None:
+def _note_epochs(epochs: LeaderEpochs, found: Survey) -> None:
+    first = found.epochs[0]
+    _note_epoch(epochs, first, found.bases[0])
+    is_one = found.epochs.count(first) == len(found)  # as nearly always
+    if is_one and epochs.epoch_at(found.bases[-1]) == first:
+        return
+    for epoch, base_offset in zip(found.epochs, found.bases, strict=True):
+        _note_epoch(epochs, epoch, base_offset)
+
+
+def _note_epoch(epochs: LeaderEpochs, epoch: int, base_offset: int) -> None:
     """Believe the batch rather than the checkpoint, which may be of before a truncation."""
-    epoch = header.partition_leader_epoch
-    if epoch >= 0 and epochs.epoch_at(header.base_offset) != epoch:
-        epochs.assign(epoch, header.base_offset)
+    if epoch >= 0 and epochs.epoch_at(base_offset) != epoch:
+        epochs.assign(epoch, base_offset)
 
 
 def remove_segment(disk: Disk, directory: str, base_offset: int) -> None:

@@ -1,6 +1,6 @@
 """Walking through the batches of a log file.
 
-`walk` trusts the file and reads headers only; `verified` trusts nothing and reads everything.
+`walk` trusts the file and reads headers only; `surveys` trusts nothing and reads everything.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from typing import Final, NamedTuple
 from ottla.base.limits import KIB, MIB
 from ottla.base.world import File
 from ottla.log.errors import StorageError
-from ottla.wire.records.crc32c import crc32c
 from ottla.wire.records.header import (
-    CRC_FROM,
     HEADER,
     HEADER_SIZE,
     LENGTH_OVERHEAD,
@@ -22,6 +20,7 @@ from ottla.wire.records.header import (
     MAGIC_AT,
     BatchHeader,
 )
+from ottla.wire.records.survey import Stop, Survey, survey
 
 _STEP_BYTES: Final = 8 * KIB
 """A sparse index leads to within `index.interval.bytes` (4 KiB) of a batch: one read, mostly."""
@@ -65,60 +64,35 @@ def walk(file: File, position: int, end: int) -> Iterator[Placed]:
         step = _STEP_BYTES if at <= 2 * _STEP_BYTES else HEADER_SIZE
 
 
-def verified(file: File, first_offset: int) -> Iterator[Placed]:
-    """Every batch from the begin of the file up to the first that is cut, damaged or out of order.
+def surveys(file: File, first_offset: int) -> Iterator[Survey]:
+    """The batches of a file up to the first that is cut, damaged or out of order, in large pieces.
 
     `first_offset` is the least offset that may come. Where the last batch ends, the valid part
     does. Raises StorageError for whole messages of formats older than v2: those must not be cut.
     """
-    position = 0
-    next_offset = first_offset
-    end = file.size
-    chunk, chunk_at = memoryview(b""), 0
-    while True:
-        at = position - chunk_at
-        size = _size_at(chunk, at)
-        if size > len(chunk) - at:
-            chunk = _read_batch(file, position, end)
-            chunk_at, at = position, 0
-            size = _size_at(chunk, 0)
-        if size > len(chunk) - at:
+    position, next_offset, end = 0, first_offset, file.size
+    while position < end:
+        chunk = _read_batches(file, position, end)
+        found = survey(chunk, position, next_offset)
+        if len(found):
+            yield found
+            next_offset = found.nexts[-1]
+            position += found.size
+        if found.stop is Stop.INVALID or not len(found):
+            _refuse_legacy(file.path, position, _read_batches(file, position, end))
             return
-        header = BatchHeader(*HEADER.unpack_from(chunk, at))
-        if not _is_valid(chunk[at : at + size], header, next_offset):
-            _refuse_legacy(file.path, position, chunk[at:])
-            return
-        yield Placed(position, header)
-        next_offset = header.next_offset
-        position += size
 
 
-def _size_at(chunk: memoryview, at: int) -> int:
-    """The size that the batch at `at` claims; at least a header's."""
-    if len(chunk) - at < HEADER_SIZE:
-        return HEADER_SIZE
-    length = int.from_bytes(chunk[at + 8 : at + LENGTH_OVERHEAD], "big", signed=True)
-    return max(length + LENGTH_OVERHEAD, HEADER_SIZE)
-
-
-def _read_batch(file: File, position: int, end: int) -> memoryview:
-    """The batch at `position`, whole where the file has it, and some of what follows."""
+def _read_batches(file: File, position: int, end: int) -> memoryview:
+    """What begins at `position`: the first batch whole, where the file has it."""
     left = end - position
     chunk = memoryview(file.read_at(position, min(_VERIFY_BYTES, left)))
-    size = _size_at(chunk, 0)
+    if len(chunk) < HEADER_SIZE:
+        return chunk
+    size = int.from_bytes(chunk[8:LENGTH_OVERHEAD], "big", signed=True) + LENGTH_OVERHEAD
     if len(chunk) < size <= left:
         chunk = memoryview(file.read_at(position, size))
     return chunk
-
-
-def _is_valid(batch: memoryview, header: BatchHeader, next_offset: int) -> bool:
-    return (
-        header.magic == MAGIC
-        and header.batch_length + LENGTH_OVERHEAD == len(batch)
-        and header.base_offset >= next_offset
-        and header.last_offset_delta >= 0
-        and crc32c(batch[CRC_FROM:]) == header.crc
-    )
 
 
 def _refuse_legacy(path: str, position: int, rest: memoryview) -> None:

@@ -22,9 +22,10 @@ from ottla.log.names import LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, 
 from ottla.log.offset_index import ENTRY_SIZE as OFFSET_ENTRY_SIZE
 from ottla.log.offset_index import OffsetIndex
 from ottla.log.open_files import OpenFiles, PooledFile
-from ottla.log.scan import DamagedLogError, Placed, verified, walk
+from ottla.log.scan import DamagedLogError, Placed, surveys, walk
 from ottla.log.time_index import ENTRY_SIZE as TIME_ENTRY_SIZE
 from ottla.log.time_index import TimeIndex
+from ottla.wire.records.survey import Survey
 
 NEVER: Final = 1 << 63
 """A timestamp that no batch reaches."""
@@ -325,29 +326,50 @@ class Segment:
         self._largest_indexed()
         self._committed_max = (self.max_timestamp, self.max_timestamp_offset)
 
-    def rebuild(self, note_produced: Callable[[Placed], None]) -> list[Placed]:
+    def rebuild(self, note: Callable[[Survey], None]) -> None:
         """Read the whole log file, cut it where it is no longer valid, and make new indexes.
 
-        Returns the batches at which an epoch begins; `note_produced` gets those with a producer id.
+        `note` gets all that is found in it, piece by piece.
         """
         self.offsets.reset()
         self.times.reset()
         self._forget_content()
         file = self.log.get()
-        beginnings: list[Placed] = []
-        for placed in verified(file, self.base_offset):
-            self._track(placed)
-            if placed.header.producer_id >= 0:
-                note_produced(placed)
-            epoch = placed.header.partition_leader_epoch
-            if not beginnings or epoch != beginnings[-1].header.partition_leader_epoch:
-                beginnings.append(placed)
+        for found in surveys(file, self.base_offset):
+            self._track_survey(found)
+            note(found)
         if file.size != self.size:
             file.truncate(self.size)
             file.sync()  # or the next crash brings it back, behind a recovery point
         self.committed_size = self.size
         self._committed_max = (self.max_timestamp, self.max_timestamp_offset)
-        return beginnings
+
+    def _track_survey(self, found: Survey) -> None:
+        """What `track` does for each batch, at the cost of one step for each index entry."""
+        positions, first = found.positions, 0
+        if not self.size:
+            self.first_timestamp = found.max_timestamps[0]
+        counted_from = self.size - self._bytes_since_index
+        while True:
+            indexed = bisect_right(positions, counted_from + self._index_interval_bytes, lo=first)
+            self._note_largest(found, first, indexed + 1)
+            if indexed == len(found):
+                break
+            self._index(found.nexts[indexed] - 1, positions[indexed])
+            counted_from, first = positions[indexed], indexed + 1
+        self.size += found.size
+        self.next_offset = found.nexts[-1]
+        self._bytes_since_index = self.size - counted_from
+        self._hot_bases.extend(found.bases)
+        self._hot_nexts.extend(found.nexts)
+        self._hot_positions.extend(positions)
+        self.trim_hot(limits.HOT_INDEX_BATCHES_MAX)
+
+    def _note_largest(self, found: Survey, first: int, end: int) -> None:
+        timestamps = found.max_timestamps[first:end]
+        if timestamps and (largest := max(timestamps)) > self.max_timestamp:
+            self.max_timestamp = largest
+            self.max_timestamp_offset = found.nexts[first + timestamps.index(largest)] - 1
 
     def reindex(self) -> None:
         """Write both indexes anew from the headers of the batches; the log file stays as it is.
