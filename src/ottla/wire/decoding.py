@@ -118,7 +118,7 @@ class _Decoder:
             return
         self.run.append(("b", "n"))
         self.flush()
-        with self.source.block("if n < 0:"):
+        with self.source.block("if n <= 0:"):  # -1, or 0 in a tagged field
             self.source.add(f"{target} = None")
         with self.source.block("else:"):
             self.source.add(f"{target} = {self.structure(shape)}")

@@ -41,6 +41,12 @@ def encoder_source(shape: Shape, what: str) -> Source:
     return source
 
 
+NO_STRUCTURE = 255
+"""The presence byte of a structure that is null."""
+NO_TAGGED_STRUCTURE = 0
+"""The same in a tagged field, where Kafka writes a varint."""
+
+
 class _Encoder:
     """Writes appends into a source; `run` is what the next struct will pack in one go."""
 
@@ -49,6 +55,7 @@ class _Encoder:
         self.what = what
         self.run: list[tuple[str, str]] = []
         self.out = "out"
+        self.no_structure = NO_STRUCTURE
 
     def structure(self, shape: Shape, owner: str) -> None:
         for field in shape.absent:
@@ -115,7 +122,7 @@ class _Encoder:
             self.flush()
             return
         with self.source.block(f"if {local} is None:"):
-            self.source.add(f"{self.out}.append(255)")
+            self.source.add(f"{self.out}.append({self.no_structure})")
         with self.source.block("else:"):
             self.source.add(f"{self.out}.append(1)")
             self.structure(shape, local)
@@ -226,6 +233,8 @@ class _Encoder:
         """The condition that a tagged field goes out."""
         if not isinstance(field.type, StructureOf):
             return self.differs(field, value)
+        if field.nullable:
+            return "True"  # null is not what goes without saying
         cls = field.type.cls
         try:
             default = cls()
@@ -237,7 +246,9 @@ class _Encoder:
     def tagged_field(self, shape: Shape, field: Field, owner: str) -> None:
         outer, self.out = self.out, self.source.name("body")
         self.source.add(f"{self.out} = bytearray()")
+        self.no_structure = NO_TAGGED_STRUCTURE
         self.field(shape, field, f"{owner}.{field.name}")
+        self.no_structure = NO_STRUCTURE
         self.flush()
         body, self.out = self.out, outer
         self.source.add(f"{outer}.append({field.tag})")

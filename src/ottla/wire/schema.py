@@ -13,7 +13,8 @@ Tagged fields stand last, by tag; they are sent only when they differ from their
 
     X                     a structure in place
     Array[X]              structures or primitives; NullableArray where null is not empty
-    X | None              not tagged: a nullable structure; tagged: None when it was not sent
+    X | None              not tagged: a nullable structure; tagged: None when it was not sent,
+                          and with `nullable(since=…)` null is sent, too, as Kafka does
 
 Declaring costs microseconds: annotations are read, and codecs made, when a version is first used.
 """
@@ -270,7 +271,8 @@ def _read_field(cls: type[Structure], info: msgspec.structs.FieldInfo, hint: Any
     versions = _mark(marks, Window, Window(ALL_VERSIONS)).versions
     tag = _mark(marks, Tag, None)
     nullable_in = _mark(marks, NullableIn, NullableIn(ALL_VERSIONS)).versions
-    if tag is not None and isinstance(type_, StructureOf):
+    said_nullable = _mark(marks, NullableIn, None) is not None
+    if tag is not None and isinstance(type_, StructureOf) and not said_nullable:
         may_be_null = False
     if info.required and (tag is not None or versions != ALL_VERSIONS):
         raise TypeError(f"{cls.__name__}.{info.name}: not in every version, so needs a default")

@@ -17,6 +17,6 @@ with warnings.catch_warnings():
 
 
 def class_of(cls: type[Versioned]) -> Any:
-    """Its class for a request or response of ours; StopIteration where it has none."""
+    """Its class for a request, response or payload of ours; StopIteration where it has none."""
     name = cls.__name__
     return next(getattr(package, name) for package in _PACKAGES if hasattr(package, name))

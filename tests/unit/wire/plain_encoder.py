@@ -52,7 +52,7 @@ class _Encoder:
 
     def tags(self, value: Structure, fields: Sequence[Field]) -> bytes:
         sent = [
-            (field.tag, self.value(field.type, getattr(value, field.name)))
+            (field.tag, self.tagged(field, getattr(value, field.name)))
             for field in fields
             if field.tag is not None and not self.is_default(field, getattr(value, field.name))
         ]
@@ -60,7 +60,14 @@ class _Encoder:
         pairs = (uvarint(tag or 0) + uvarint(len(body)) + body for tag, body in sent)
         return uvarint(len(sent)) + b"".join(pairs)
 
+    def tagged(self, field: Field, value: Any) -> bytes:
+        if not isinstance(field.type, StructureOf) or not field.nullable:
+            return self.value(field.type, value)
+        return b"\0" if value is None else b"\1" + self.structure(value)
+
     def is_default(self, field: Field, value: object) -> bool:
+        if isinstance(field.type, StructureOf) and field.nullable:
+            return False
         if isinstance(field.type, StructureOf) and value is not None:
             return value == field.type.cls()
         return bool(value == field.default)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from ottla.wire import messages
-from ottla.wire.payloads import control, metadata
+from ottla.wire.payloads import consumer_protocol, control, metadata
 from ottla.wire.schema import (
     ArrayOf,
     Blob,
@@ -37,6 +37,11 @@ CONTROL_PAYLOADS: list[type[Payload]] = [
     control.SnapshotFooterRecord,
     control.KRaftVersionRecord,
     control.VotersRecord,
+]
+
+CONSUMER_PROTOCOL_PAYLOADS: list[type[Payload]] = [
+    consumer_protocol.ConsumerProtocolSubscription,
+    consumer_protocol.ConsumerProtocolAssignment,
 ]
 
 _RANGES = {
@@ -72,6 +77,7 @@ def every_class() -> list[type[Versioned]]:
         *messages.responses.values(),
         *metadata.records.values(),
         *CONTROL_PAYLOADS,
+        *CONSUMER_PROTOCOL_PAYLOADS,
     ]
 
 

@@ -1,6 +1,7 @@
 """What no byte of a message shows: windows, nullability, defaults, and what may be dropped.
 
-kafka-python carries Kafka's definitions along; every line of ours is held against them.
+kafka-python carries Kafka's definitions along; every line of ours is held against them. The few
+messages that it does not know are held against kio's classes.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from ottla.wire import messages
 from ottla.wire.payloads import metadata
 from ottla.wire.schema import ArrayOf, Field, Structure, StructureOf, Versioned, fields_of
 from ottla.wire.versions import NO_VERSIONS, VersionRange, parse_versions
-from tests.unit.wire import kafka_python
-from tests.unit.wire.strategies import version_name
+from tests.unit.wire import kafka_python, kio_schemas
+from tests.unit.wire.strategies import CONSUMER_PROTOCOL_PAYLOADS, version_name
 
 messages.load_all()
 
@@ -23,6 +24,17 @@ Definition = dict[str, Any]
 
 NEWER_FIELDS = {("ApiVersionsRequest", "cluster_id"), ("ApiVersionsRequest", "node_id")}
 """Fields of versions that kafka-python 3.0 does not have yet."""
+
+ONLY_IN_KIO = {
+    "ConsumerGroupDescribeRequest",
+    "ConsumerGroupDescribeResponse",
+    "ConsumerGroupHeartbeatRequest",
+    "ConsumerGroupHeartbeatResponse",
+}
+"""Messages that kafka-python 3.0 does not have."""
+
+IGNORABLE_ONLY_IN_KIO = {"member_type"}
+"""Their fields that may be dropped, by Kafka's definitions: kio keeps no such mark."""
 
 UNSENT_METADATA: dict[tuple[str, str], Any] = {
     ("RegisterBrokerRecord", "log_dirs"): [],
@@ -50,6 +62,8 @@ UNSENT_METADATA: dict[tuple[str, str], Any] = {
 
 
 def definition_of(cls: type[Versioned]) -> Definition:
+    if cls.__name__ in ONLY_IN_KIO:
+        return kio_schemas.definition_of(cls, ignorable=IGNORABLE_ONLY_IN_KIO)
     definition: Definition = kafka_python.class_of(cls).json
     return definition
 
@@ -119,7 +133,9 @@ def lines_of_message(cls: type[Versioned]) -> list[Line]:
 
 
 each_message = pytest.mark.parametrize(
-    "cls", [*messages.requests.values(), *messages.responses.values()], ids=version_name
+    "cls",
+    [*messages.requests.values(), *messages.responses.values(), *CONSUMER_PROTOCOL_PAYLOADS],
+    ids=version_name,
 )
 
 

@@ -12,23 +12,32 @@ import io
 import re
 import uuid
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from typing import Any
 
 import pytest
 from hypothesis import given
-from kio.index import UnknownEntity, load_request_schema, load_response_schema
+from kio.index import UnknownEntity
 from kio.serial import entity_reader, entity_writer
 
 from ottla.wire import messages
 from ottla.wire.compiler import codec
 from ottla.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
+from ottla.wire.messages.consumer_group_describe import (
+    ConsumerGroupDescribeRequest,
+    ConsumerGroupDescribeResponse,
+)
+from ottla.wire.messages.consumer_group_heartbeat import (
+    ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse,
+)
+from ottla.wire.messages.describe_transactions import DescribeTransactionsResponse
 from ottla.wire.messages.metadata import OPERATIONS_NOT_ASKED
+from ottla.wire.messages.offset_commit import OffsetCommitRequest
 from ottla.wire.messages.produce import ProduceResponse
-from ottla.wire.payloads import control
 from ottla.wire.schema import Payload, Structure, Versioned, fields_of
-from tests.unit.wire import kafka_python
+from tests.unit.wire import kafka_python, kio_schemas
 from tests.unit.wire.strategies import (
+    CONSUMER_PROTOCOL_PAYLOADS,
     CONTROL_PAYLOADS,
     any_message,
     every_version,
@@ -44,47 +53,52 @@ KIO_LACKS = {(ApiVersionsRequest, 5), (ApiVersionsResponse, 5)}
 KAFKA_PYTHON_LACKS = {(ApiVersionsRequest, 5), (ApiVersionsResponse, 5)}
 """Nor has kafka-python 3.0."""
 
+KAFKA_PYTHON_HAS_NOT_AT_ALL = {
+    ConsumerGroupDescribeRequest,
+    ConsumerGroupDescribeResponse,
+    ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse,
+}
+"""kafka-python 3.0 knows nothing of the consumer protocol (KIP-848)."""
+
 TIMESTAMP_MS_MAX = 253_402_300_799_000
 """The end of the year 9999; kio turns timestamps into `datetime`."""
 
-KIO_MODULES = {
-    control.EndTxnMarker: "end_txn_marker",
-    control.LeaderChangeMessage: "leader_change_message",
-    control.SnapshotHeaderRecord: "snapshot_header_record",
-    control.SnapshotFooterRecord: "snapshot_footer_record",
-    control.KRaftVersionRecord: "k_raft_version_record",
-    control.VotersRecord: "voters_record",
-}
+DURATION_MS_MAX = 2**53 // 1000
+"""kio turns durations into `timedelta`, and back by way of seconds in a float."""
 
 API_VERSIONS = [(cls, version) for cls, version in every_version() if not issubclass(cls, Payload)]
-CONTROL_VERSIONS = [(cls, version) for cls in CONTROL_PAYLOADS for version in cls.VERSIONS]
+PAYLOAD_VERSIONS = [
+    (cls, version)
+    for cls in [*CONTROL_PAYLOADS, *CONSUMER_PROTOCOL_PAYLOADS]
+    for version in cls.VERSIONS
+]
 
 messages.load_all()
 
 
 def kio_can_take(message: Versioned) -> bool:
-    """kio has no timestamps below -1, which means none, nor after the year 9999."""
-    if not isinstance(message, ProduceResponse):
-        return True
-    return all(
-        -1 <= partition.log_append_time_ms <= TIMESTAMP_MS_MAX
-        for topic in message.responses
-        for partition in topic.partition_responses
-    )
+    """kio has no timestamps after the year 9999, nor before 1970 but for Produce's -1, which means
+    none; and durations are `timedelta`."""
+    if isinstance(message, ProduceResponse):
+        return all(
+            -1 <= partition.log_append_time_ms <= TIMESTAMP_MS_MAX
+            for topic in message.responses
+            for partition in topic.partition_responses
+        )
+    if isinstance(message, DescribeTransactionsResponse):
+        return all(
+            0 <= state.transaction_start_time_ms <= TIMESTAMP_MS_MAX
+            for state in message.transaction_states
+        )
+    if isinstance(message, OffsetCommitRequest):
+        return abs(message.retention_time_ms) <= DURATION_MS_MAX
+    return True
 
 
 def kafka_python_can_take(message: Versioned) -> bool:
     """kafka-python reads every ApiVersions answer with an error as if it were of version 0."""
     return not isinstance(message, ApiVersionsResponse) or message.error_code == 0
-
-
-def kio_schema(cls: Class, version: int) -> Any:
-    if cls in KIO_MODULES:
-        module = import_module(f"kio.schema.{KIO_MODULES[cls]}.v{version}.data")
-        return getattr(module, cls.__name__)
-    if cls in messages.requests.values():
-        return load_request_schema(cls.API_KEY, version)
-    return load_response_schema(cls.API_KEY, version)
 
 
 def plain(value: Any) -> Any:
@@ -145,11 +159,11 @@ def names_of(theirs: Any) -> Iterable[str]:
 
 @pytest.mark.parametrize(
     ("cls", "version"),
-    [pair for pair in [*API_VERSIONS, *CONTROL_VERSIONS] if pair not in KIO_LACKS],
+    [pair for pair in [*API_VERSIONS, *PAYLOAD_VERSIONS] if pair not in KIO_LACKS],
     ids=version_name,
 )
 def test_kio_reads_and_writes_the_same(cls: Class, version: int) -> None:
-    schema = kio_schema(cls, version)
+    schema = kio_schemas.schema_of(cls, version)
     read, write = entity_reader(schema), entity_writer(schema)
 
     @examples(3)
@@ -169,7 +183,11 @@ def test_kio_reads_and_writes_the_same(cls: Class, version: int) -> None:
 
 @pytest.mark.parametrize(
     ("cls", "version"),
-    [pair for pair in API_VERSIONS if pair not in KAFKA_PYTHON_LACKS],
+    [
+        (cls, version)
+        for cls, version in API_VERSIONS
+        if (cls, version) not in KAFKA_PYTHON_LACKS and cls not in KAFKA_PYTHON_HAS_NOT_AT_ALL
+    ],
     ids=version_name,
 )
 def test_kafka_python_reads_and_writes_the_same(cls: Class, version: int) -> None:
@@ -191,12 +209,18 @@ def test_kafka_python_reads_and_writes_the_same(cls: Class, version: int) -> Non
 @pytest.mark.parametrize(("cls", "version"), sorted(KIO_LACKS, key=str), ids=version_name)
 def test_what_kio_lacks_is_still_missing(cls: Class, version: int) -> None:
     with pytest.raises(UnknownEntity):
-        kio_schema(cls, version)
+        kio_schemas.schema_of(cls, version)
 
 
 @pytest.mark.parametrize(("cls", "version"), sorted(KAFKA_PYTHON_LACKS, key=str), ids=version_name)
 def test_what_kafka_python_lacks_is_still_missing(cls: Class, version: int) -> None:
     assert version > kafka_python.class_of(cls).max_version
+
+
+@pytest.mark.parametrize("cls", sorted(KAFKA_PYTHON_HAS_NOT_AT_ALL, key=str), ids=version_name)
+def test_what_kafka_python_does_not_know_is_still_unknown(cls: Class) -> None:
+    with pytest.raises(StopIteration):
+        kafka_python.class_of(cls)
 
 
 def test_api_versions_5_adds_the_cluster_and_node_that_the_client_means() -> None:

@@ -76,6 +76,12 @@ def decode_metadata_record(value: memoryview) -> Payload:
     return record
 
 
+def metadata_record_version(value: memoryview) -> int:
+    """The version that a record is written in. Raises ProtocolError."""
+    _, version, _ = _read_frame(value)
+    return version
+
+
 def _read_frame(value: memoryview) -> tuple[int, int, int]:
     """Key, version and the position of the body."""
     position = 0
