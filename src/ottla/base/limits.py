@@ -60,5 +60,49 @@ SEND_TURN_BYTES = 1 * MIB
 WRITEV_BUFFERS_MAX = 512
 """Buffers of one vectored write; the kernel takes 1024."""
 
+PREFERRED_DIRECTORIES_MAX = 10_000
+"""Replicas that are not here yet, of which somebody has said where they shall go; then the first
+wishes are forgotten."""
+
 PRODUCERS_PER_PARTITION_MAX = 100_000
 """Idempotent producers that one partition remembers, about 1 KB each: ids are for the taking."""
+
+REBALANCES_KEPT_PER_GROUP = 32
+"""Entries of a group's journal of rebalances; older ones are forgotten."""
+
+REBALANCE_CAUSES_KEPT = 16
+"""Causes that one entry of that journal names; it counts the others."""
+
+NEW_MEMBER_JOIN_MS_MAX = 5 * 60 * 1000
+"""How long a new member may wait for its first rebalance: it sends no heartbeats yet, and whether
+its client is still there nobody knows."""
+
+OFFSETS_EXPIRED_PER_TURN_MAX = 1000
+"""Offsets that one look takes back before the loop serves others."""
+
+TRANSACTIONAL_IDS_FORGOTTEN_AT_ONCE = 1000
+"""Expired transactional ids that one batch of tombstones forgets."""
+
+TRANSACTIONAL_ID_PATTERN_LENGTH_MAX = 512
+"""The longest regular expression that ListTransactions takes."""
+
+TRANSACTIONAL_ID_PATTERN_REPEATS_MAX = 3
+"""Repetitions in it: each may make a comparison as many times longer as the id has characters."""
+
+TOPIC_PATTERN_LENGTH_MAX = 4096
+"""Characters of an expression that a group's member subscribes to."""
+
+TOPIC_PATTERN_DEPTH_MAX = 50
+"""Groups of such an expression in each other; each costs some frames of the stack."""
+
+TOPIC_PATTERN_NODES_MAX = 2000
+"""Positions of such an expression once its repetitions are written out."""
+
+TOPIC_PATTERN_STEPS_MAX = 1_000_000
+"""Positions gone through to find the topics of one expression, a few hundred milliseconds."""
+
+TOPIC_PATTERN_STOPS_MAX = 1000
+"""States that one expression's automaton keeps before it begins anew."""
+
+TOPIC_PATTERNS_COMPILED_MAX = 256
+"""Expressions kept ready; others are read again when they are needed."""

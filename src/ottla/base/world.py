@@ -113,6 +113,10 @@ class Disk(Protocol):
         """What is left for us on the file system that holds `path`."""
         ...
 
+    def total_bytes(self, path: str) -> int:
+        """The size of the file system that holds `path`."""
+        ...
+
 
 def replace_file(disk: Disk, path: str, content: bytes) -> None:
     """Replace a small file so that a crash leaves the old content or the new, never a mixture."""
@@ -127,3 +131,13 @@ def replace_file(disk: Disk, path: str, content: bytes) -> None:
         file.close()
     disk.rename(temporary, path)
     disk.sync_dir(path.rpartition("/")[0] or ".")
+
+
+def make_lasting_dir(disk: Disk, path: str) -> None:
+    """Make the folder and its parents so that all of them survive a power loss."""
+    made = [path]
+    while (parent := made[-1].rpartition("/")[0]) and not disk.exists(parent):
+        made.append(parent)
+    disk.make_dir(path)
+    for folder in reversed(made):
+        disk.sync_dir(folder.rpartition("/")[0] or ("/" if folder.startswith("/") else "."))

@@ -105,7 +105,8 @@ def decode_meta_properties(content: bytes) -> MetaProperties:
     lines = [line.strip() for line in content.decode().splitlines()]
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     fields = {key.strip(): value.strip() for key, _, value in pairs}
-    missing = {"cluster.id", "node.id", "directory.id"} - fields.keys()
+    present = {key for key, value in fields.items() if value}
+    missing = {"cluster.id", "node.id", "directory.id"} - present
     if missing or fields.get("version") != str(_META_VERSION):
         raise ValueError(f"{META_PROPERTIES} of version 1 expected; missing: {sorted(missing)}")
     return MetaProperties(

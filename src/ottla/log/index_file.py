@@ -76,7 +76,11 @@ class IndexFile:
         if self._written == 0:
             self._file.create()
         if self._pending:
-            self._file.get().append([self._pending])
+            file = self._file.get()
+            end = self.written * self._entry.size
+            if file.size != end:  # an append that failed has left something
+                file.truncate(end)
+            file.append([self._pending])
             self._last_written = self.last()
             self._written = self.written + len(self._pending) // self._entry.size
             self._pending = bytearray()

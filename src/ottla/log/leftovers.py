@@ -8,12 +8,16 @@ As Kafka does it: `.deleted` is no longer wanted; `.cleaned` was not finished an
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from ottla.base.world import Disk
 from ottla.log import names
 from ottla.log.scan import surveys
 
 log = logging.getLogger(__name__)
+
+_MARK_SUFFIX: Final = names.OFFSET_INDEX_SUFFIX + names.SWAP_SUFFIX
+"""Says that a replacement is not complete, from its begin to its end."""
 
 
 def settle(disk: Disk, directory: str) -> set[str]:
@@ -68,21 +72,48 @@ def _without_log(found: list[str]) -> list[str]:
 
 
 def _complete(disk: Disk, directory: str, swaps: list[str]) -> None:
-    """Let the finished segments take the place of those that they replace."""
-    suffix = names.LOG_SUFFIX + names.SWAP_SUFFIX
-    logs = [name for name in swaps if name.endswith(suffix)]
-    first = min((names.base_offset_of(name) for name in logs), default=0)
-    end = max((_end_offset(disk, f"{directory}/{name}") for name in logs), default=0)
-    replaced = [
-        name
-        for name in disk.list_dir(directory)
-        if name.endswith((names.LOG_SUFFIX, *names.INDEX_SUFFIXES))
-        and first <= names.base_offset_of(name) < end
-    ]
-    _remove(disk, directory, replaced)
-    for name in swaps:
-        disk.rename(f"{directory}/{name}", f"{directory}/{name.removesuffix(names.SWAP_SUFFIX)}")
-    disk.sync_dir(directory)
+    """Let the finished segments take the place of those that they replace.
+
+    A log takes its name first. As long as `.swap` indexes lie beside it, the older segments within
+    its offsets may still be there, and its own indexes be those of the log that it replaced.
+    """
+    for base_offset in sorted({names.base_offset_of(name) for name in swaps}):
+        stem = f"{directory}/{names.segment_stem(base_offset)}"
+        log_path, mark = stem + names.LOG_SUFFIX, stem + _MARK_SUFFIX
+        if disk.exists(log_path + names.SWAP_SUFFIX):
+            if not disk.exists(mark):
+                disk.open(mark, create=True).close()
+                disk.sync_dir(directory)
+            disk.rename(log_path + names.SWAP_SUFFIX, log_path)
+            disk.sync_dir(directory)
+        if disk.exists(log_path):
+            _remove_within(disk, directory, base_offset, _end_offset(disk, log_path))
+        # Whose the indexes are is not sure: they are made anew when they are needed. But who was
+        # aborted is said nowhere else, and saying it of too many transactions does no harm.
+        unsure = [stem + suffix for suffix in (names.OFFSET_INDEX_SUFFIX, names.TIME_INDEX_SUFFIX)]
+        unsure += [stem + suffix + names.SWAP_SUFFIX for suffix in names.INDEX_SUFFIXES]
+        # The mark last: it is what says that there is something to do.
+        unsure.remove(mark)
+        for path in (*unsure, mark):
+            if path == mark:
+                disk.sync_dir(directory)
+            if disk.exists(path):
+                disk.unlink(path)
+        disk.sync_dir(directory)
+
+
+def _remove_within(disk: Disk, directory: str, base_offset: int, end_offset: int) -> None:
+    """Remove the segments that begin behind `base_offset` and below `end_offset`."""
+    _remove(
+        disk,
+        directory,
+        [
+            name
+            for name in disk.list_dir(directory)
+            if name.endswith((names.LOG_SUFFIX, *names.INDEX_SUFFIXES))
+            and base_offset < names.base_offset_of(name) < end_offset
+        ],
+    )
 
 
 def _end_offset(disk: Disk, path: str) -> int:

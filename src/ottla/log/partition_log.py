@@ -13,6 +13,7 @@ from typing import Final
 from ottla.base.ids import ZERO_UUID, Offset, Uuid
 from ottla.base.world import Buffer, Disk
 from ottla.log import checkpoints, names, rolling
+from ottla.log.compactable_log import CompactableLog
 from ottla.log.config import LogConfig
 from ottla.log.epoch_file import EpochFile, write_small
 from ottla.log.errors import OffsetOutOfRangeError, StorageError, storage_error
@@ -21,7 +22,7 @@ from ottla.log.index_file import DamagedIndexError
 from ottla.log.leader_epochs import LeaderEpochs
 from ottla.log.open_files import OpenFiles
 from ottla.log.partition_producers import PartitionProducers
-from ottla.log.readable_log import ReadableLog
+from ottla.log.producers import Verification
 from ottla.log.recovery import (
     Recovered,
     Recovery,
@@ -47,7 +48,7 @@ __all__ = ["FlushPlan", "LogSlice", "PartitionLog", "SegmentInfo", "TimestampedO
 _START: Final = Offset(0)
 
 
-class PartitionLog(ReadableLog):
+class PartitionLog(CompactableLog):
     """Batches from `log_start_offset` to `log_end_offset` (exclusive, committed ones only).
 
     Below `recovery_point` everything is on the disk. `topic_id` is ZERO_UUID where the folder does
@@ -66,10 +67,10 @@ class PartitionLog(ReadableLog):
         "_staged_segments",
         "_tail",
         "_ticked_offset",
-        "_truncations",
         "_unsynced",
         "recovery_point",
         "topic_id",
+        "truncations",
     )
 
     def __init__(
@@ -102,7 +103,7 @@ class PartitionLog(ReadableLog):
         self._closed = False
         # Where an orderly stop has left the log, complete with its indexes.
         self._closed_end_offset = self.recovery_point if recovered.is_untouched else -1
-        self._truncations = 0
+        self.truncations = 0
         self._flush_due_ms = -1
         self._ticked_offset = -1
         self.config = config
@@ -249,7 +250,12 @@ class PartitionLog(ReadableLog):
     # --- appending ---
 
     def stage(
-        self, batch: memoryview, header: BatchHeader, leader_epoch: int, now_ms: int
+        self,
+        batch: memoryview,
+        header: BatchHeader,
+        leader_epoch: int,
+        now_ms: int,
+        verification: Verification | None = None,
     ) -> Offset:
         """Give the batch its place, in its own buffer, without writing; returns its base offset.
 
@@ -260,7 +266,9 @@ class PartitionLog(ReadableLog):
         base_offset = self._next_offset
         if header.producer_id >= 0:
             timestamp = now_ms if self._config.is_log_append_time else header.max_timestamp
-            self.producers.states.admit(header, base_offset, timestamp, self.log_end_offset)
+            self.producers.states.admit(
+                header, base_offset, timestamp, self.log_end_offset, verification
+            )
         PLACEMENT.pack_into(batch, 0, base_offset, header.batch_length, leader_epoch)
         if self._config.is_log_append_time:
             patch_log_append_time(batch, header, now_ms)
@@ -350,6 +358,7 @@ class PartitionLog(ReadableLog):
             self._segments.active.seal()
         except DamagedIndexError:
             self._segments.active.reindex()
+        self.producers.write_aborted(self._segments.active, self._unsynced)
         self.producers.write_snapshot(segment.base_offset, self._unsynced, begins_segment=True)
         # No segment's name may survive a crash that its predecessor's did not.
         self._unsynced.sync_folder(self.directory)
@@ -362,8 +371,13 @@ class PartitionLog(ReadableLog):
 
     def _undo_failed_append(self) -> None:
         """What was refused must not turn up at the next start: as far as the disk lets us."""
+        active = self._segments.active
         with contextlib.suppress(OSError):  # if not now, then before the next append
-            self._segments.active.cut_leftovers()
+            active.cut_leftovers()
+        try:
+            active.sync_if_open()  # or a power loss brings it back
+        except OSError as error:
+            self._fail("sync", error)
         if not self._staged_segments:
             return
         segment = self._staged_segments[0]
@@ -380,7 +394,7 @@ class PartitionLog(ReadableLog):
         self._staged_segments.clear()
         self._next_offset = self._tail.next_offset
         self._epochs.drop_staged(self.log_end_offset)
-        self.producers.states.drop_staged(self.log_end_offset)
+        self.producers.drop_staged(self.log_end_offset)
 
     def append(self, *batches: Buffer, leader_epoch: int, now_ms: int) -> Offset:
         """Stage and commit copies of these batches; returns the base offset of the first.
@@ -449,7 +463,7 @@ class PartitionLog(ReadableLog):
         if next_offset < self._segments.first_offset:
             self.reset_to(next_offset)
             return
-        self._truncations += 1
+        self.truncations += 1
         self._checked("truncate", lambda: self._segments.truncate(next_offset), fatal=True)
         self._ends_at(self._segments.active.next_offset)
         self._checked(
@@ -462,7 +476,7 @@ class PartitionLog(ReadableLog):
     def reset_to(self, offset: int) -> None:
         """Drop everything and begin anew at `offset`, as a follower does that was left behind."""
         assert not self._tail.buffers, "commit first"
-        self._truncations += 1
+        self.truncations += 1
         segment = self._new_segment(offset)
         self._checked("reset", lambda: self._segments.replace_all(segment), fatal=True)
         self._ends_at(offset)
@@ -513,6 +527,9 @@ class PartitionLog(ReadableLog):
             return None
         if self._segments.first_offset == self._segments.active.base_offset:
             self.roll(now_ms)
+        if self._segments.oldest().next_offset == self._segments.active.base_offset:
+            # A crash that lost the names of both would let offsets begin anew.
+            self._checked("release", lambda: self._unsynced.sync_folder(self.directory))
         released = self._checked("release", lambda: self._segments.retire_oldest(reason))
         self._unsynced.keep_only(list(self._segments)[:-1])
         self._unsynced.note_folder(self.directory)
@@ -541,10 +558,11 @@ class PartitionLog(ReadableLog):
             raise self._failure
         try:
             self._epochs.write()
+            self.producers.write_aborted(self._segments.active, self._unsynced)
             if self.recovery_point == self.log_end_offset and not self._unsynced:
                 return None
             return self._unsynced.plan(
-                self._segments.active, self.log_end_offset, truncations=self._truncations
+                self._segments.active, self.log_end_offset, truncations=self.truncations
             )
         except (OSError, DamagedLogError) as error:
             raise storage_error("flush", self.directory, error) from error
@@ -558,7 +576,7 @@ class PartitionLog(ReadableLog):
         if plan.error is not None:
             raise self._fail("sync", plan.error) from plan.error
         self._flush_due_ms = -1
-        if plan.truncations == self._truncations:
+        if plan.truncations == self.truncations:
             self.recovery_point = max(self.recovery_point, plan.end_offset)
 
     def flush(self) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from ottla.base.errors import ProtocolError
 from ottla.base.world import Buffer, Disk
 from ottla.log import names
-from ottla.log.aborted_transactions import AbortedTransactions
+from ottla.log.aborted_transactions import AbortedTransaction, AbortedTransactions
 from ottla.log.errors import storage_error
 from ottla.log.flush import Unsynced
 from ottla.log.index_file import DamagedIndexError
@@ -80,13 +80,45 @@ class PartitionProducers:
             value = memoryview(record.value or b"")
             # Two bytes of version come before what the payload declares.
             marker, _ = codec(EndTxnMarker, 0).decode(value, 2, len(value))
-            self.states.note_marker(
+            ended = self.states.note_marker(
                 header,
                 marker.coordinator_epoch,
                 log_end_offset,
                 is_aborted=kind is ControlType.ABORT,
             )
+            if ended is not None and ended.is_aborted:
+                self.aborted.note(
+                    AbortedTransaction(
+                        ended.producer_id,
+                        ended.first_offset,
+                        ended.marker_offset,
+                        self.states.first_open_offset(header.next_offset),
+                    )
+                )
             return
+
+    def drop_staged(self, log_end_offset: int) -> None:
+        """Forget the batches at `log_end_offset` and behind it, which were not written."""
+        self.states.drop_staged(log_end_offset)
+        self.aborted.drop_staged(log_end_offset)
+
+    def write_aborted(self, segment: Segment, unsynced: Unsynced | None = None) -> None:
+        """Write which transactions were aborted in the last segment; see `Unsynced`.
+
+        Without `unsynced` they are on the disk afterwards. Raises OSError.
+        """
+        path = self.aborted.write(segment.base_offset, segment.next_offset)
+        if path is None:
+            return
+        if unsynced is not None:
+            unsynced.note_file(path)
+            return
+        file = self._disk.open(path)
+        try:
+            file.sync()
+        finally:
+            file.close()
+        self._disk.sync_dir(self._directory)
 
     # --- opening ---
 
@@ -114,7 +146,9 @@ class PartitionProducers:
                 )
                 continue
             self.loaded_to = self._newest = offset
-            return
+            break
+        # What is behind will be noted again, from the batches themselves.
+        self.aborted.truncate_to(self.loaded_to)
 
     def replay(self, segment: Segment) -> None:
         """Take over the batches of a segment that are behind the snapshot."""
@@ -130,6 +164,7 @@ class PartitionProducers:
             log.error(  # noqa: TRY400 # the rest of the partition can be served
                 "producers are not known from a damaged log file", extra={"reason": str(damage)}
             )
+        self.write_aborted(segment)
 
     def replay_batch(self, segment: Segment, placed: Placed) -> None:
         """Take over one batch that the log holds, unless the snapshot knows of it."""
@@ -184,14 +219,12 @@ class PartitionProducers:
         self.load(log_end_offset)
         for segment in segments:
             self.replay(segment)
-        self.aborted.truncate_to(log_end_offset)
         # Segments that were cut took their snapshots along: none may come back after a crash.
         self._disk.sync_dir(self._directory)
 
     def clear(self) -> None:
         """Forget everything, with all files. Raises OSError."""
         self.load(-1)
-        self.aborted.truncate_to(-1)
         self._strays.clear()
         self._disk.sync_dir(self._directory)
 

@@ -114,6 +114,18 @@ class EndedTransaction(msgspec.Struct, frozen=True, gc=False):
     is_aborted: bool
 
 
+class Verification:
+    """One question to a coordinator; `begins_epoch` where each transaction has its own epoch.
+
+    One that was never begun serves for batches whose transaction is open already.
+    """
+
+    __slots__ = ("begins_epoch",)
+
+    def __init__(self, *, begins_epoch: bool = False) -> None:
+        self.begins_epoch = begins_epoch
+
+
 _UNKNOWN: Final = ProducerState(NONE)
 
 
@@ -125,7 +137,7 @@ class ProducerStates:
     if they had expired.
     """
 
-    __slots__ = ("_by_id", "_ended", "_forgetful", "_history", "_open", "_undo")
+    __slots__ = ("_by_id", "_ended", "_forgetful", "_history", "_open", "_undo", "_verifying")
 
     def __init__(
         self,
@@ -143,6 +155,8 @@ class ProducerStates:
             if state.transaction_start != NONE
         }
         self._ended: list[EndedTransaction] = []
+        # Producers that the coordinator is being asked about, and the last question of each.
+        self._verifying: dict[int, Verification] = {}
         # (base offset, producer id, state before), of batches that may still be dropped.
         self._undo: list[tuple[int, int, ProducerState | None]] = []
 
@@ -158,18 +172,25 @@ class ProducerStates:
     # --- taking batches ---
 
     def admit(
-        self, header: BatchHeader, base_offset: int, timestamp: int, log_end_offset: int
+        self,
+        header: BatchHeader,
+        base_offset: int,
+        timestamp: int,
+        log_end_offset: int,
+        verification: Verification | None = None,
     ) -> None:
         """Check a client's batch and note it as staged at `base_offset`.
 
         Raises what `check` raises, and DuplicateBatchError for a batch that is stored or staged.
         """
-        stored = self.check(header)
+        stored = self.check(header, verification)
         if stored is not None:
             raise DuplicateBatchError(stored.base_offset, stored.last_offset, stored.timestamp)
         self.note(header, base_offset, timestamp, log_end_offset)
 
-    def check(self, header: BatchHeader) -> StoredBatch | None:
+    def check(
+        self, header: BatchHeader, verification: Verification | None = None
+    ) -> StoredBatch | None:
         """None where the batch is the next of its producer; the stored one where it is a duplicate.
 
         Raises ProtocolError: INVALID_PRODUCER_EPOCH for an epoch that has ended,
@@ -185,14 +206,65 @@ class ProducerStates:
             stored = _check_sequence(header, state)
             if stored is not None:
                 return stored
-        is_transactional = bool(header.attributes & TRANSACTIONAL_BIT)
-        if is_transactional != (state.transaction_start != NONE):
-            raise _refuse(
-                ErrorCode.INVALID_TXN_STATE,
-                header,
-                "has no verified transaction here" if is_transactional else "is in a transaction",
-            )
+        if header.attributes & TRANSACTIONAL_BIT:
+            self._check_verification(header, state, verification)
+        elif state.transaction_start != NONE:
+            raise _refuse(ErrorCode.INVALID_TXN_STATE, header, "is in a transaction")
         return None
+
+    # --- verification (KIP-890) ---
+
+    def is_in_transaction(self, producer_id: int, epoch: int) -> bool:
+        """Whether a transaction of this epoch is open: then its batches need no verification."""
+        state = self._by_id.get(producer_id, _UNKNOWN)
+        return state.transaction_start != NONE and state.epoch == epoch
+
+    def begin_verification(self, producer_id: int, verification: Verification) -> None:
+        """Before the coordinator is asked whether a producer may write here.
+
+        What it answers holds for `stage` as long as no marker of the producer comes between, and
+        nobody else has asked. `end_verification` must follow.
+        """
+        self._verifying[producer_id] = verification
+
+    def end_verification(self, producer_id: int, verification: Verification) -> None:
+        """The answer was used, or is of no use."""
+        if self._verifying.get(producer_id) is verification:
+            del self._verifying[producer_id]
+
+    def _check_verification(
+        self, header: BatchHeader, state: ProducerState, verification: Verification | None
+    ) -> None:
+        if verification is None:
+            raise _refuse(ErrorCode.INVALID_TXN_STATE, header, "names no transactional id")
+        if state.transaction_start != NONE and state.epoch == header.producer_epoch:
+            return
+        if self._verifying.get(header.producer_id) is not verification:
+            raise _refuse(ErrorCode.INVALID_TXN_STATE, header, "has no verified transaction here")
+        if verification.begins_epoch and state.epoch == NONE and header.base_sequence != 0:
+            raise _refuse(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, header, "begins a new epoch")
+
+    def needs_marker(
+        self, producer_id: int, epoch: int, *, coordinator_epoch: int, begins_epoch: bool
+    ) -> bool:
+        """Whether a marker may and must be written; False for one that is written already.
+
+        `begins_epoch`: the marker's epoch lies above that of the transaction (KIP-1228). Raises
+        ProtocolError: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED.
+        """
+        state = self._by_id.get(producer_id, _UNKNOWN)
+        if coordinator_epoch < state.coordinator_epoch:
+            raise ProtocolError(
+                ErrorCode.TRANSACTION_COORDINATOR_FENCED,
+                f"the coordinator's epoch is {state.coordinator_epoch}, not {coordinator_epoch}",
+            )
+        is_open = state.transaction_start != NONE
+        if epoch < state.epoch or (begins_epoch and epoch == state.epoch and is_open):
+            raise ProtocolError(
+                ErrorCode.INVALID_PRODUCER_EPOCH,
+                f"producer {producer_id} is at epoch {state.epoch}, and the marker has {epoch}",
+            )
+        return not (begins_epoch and epoch == state.epoch)
 
     def _recall(self, producer_id: int, state: ProducerState) -> ProducerState:
         """Look once for what the producer wrote before the snapshot that told of it."""
@@ -229,6 +301,7 @@ class ProducerStates:
     ) -> EndedTransaction | None:
         """A transaction ends with this control batch; None where it had no records here."""
         producer_id = header.producer_id
+        self._verifying.pop(producer_id, None)
         state = self._by_id.get(producer_id)
         self._remember(header.base_offset, producer_id, state, log_end_offset)
         before = state or _UNKNOWN
@@ -312,6 +385,10 @@ class ProducerStates:
         self._ended = [ended for ended in self._ended if ended.marker_offset >= high_watermark]
         starts = [*self._open.values(), *(ended.first_offset for ended in self._ended)]
         return min([high_watermark, *starts])
+
+    def first_open_offset(self, end_offset: int) -> int:
+        """Where the first transaction begins that has no marker below `end_offset`; or that."""
+        return min([end_offset, *self._open.values()])
 
     # --- forgetting ---
 

@@ -13,7 +13,7 @@ from ottla.log.errors import OffsetOutOfRangeError, StorageError, storage_error
 from ottla.log.index_file import DamagedIndexError
 from ottla.log.partition_producers import PartitionProducers
 from ottla.log.scan import DamagedLogError
-from ottla.log.segment import LogSlice
+from ottla.log.segment import LogSlice, Segment
 from ottla.log.segments import SegmentInfo, Segments
 from ottla.log.timestamps import TimestampedOffset
 
@@ -65,6 +65,11 @@ class ReadableLog:
     def segments(self) -> list[SegmentInfo]:
         """From the oldest; the last is the one that is written to."""
         return self._segments.infos()
+
+    @property
+    def parts(self) -> list[Segment]:
+        """The segments themselves, from the oldest: to be looked at and copied, never changed."""
+        return list(self._segments)
 
     @property
     def epochs(self) -> list[tuple[int, int]]:

@@ -147,6 +147,7 @@ class Recovery:
 
         segment.rebuild(note)
         segment.write_indexes_if_long()
+        self._producers.write_aborted(segment)
         if before != segment.size:
             log.warning(
                 "a log file was cut behind its last whole batch",

@@ -11,12 +11,16 @@ from ottla.wire.records.header import BatchHeader
 def patience_ms(segment: Segment, config: LogConfig) -> int:
     """How long a segment takes batches: `segment.ms`, less its own part of the jitter.
 
+    Of a compacted log no longer than `max.compaction.lag.ms`: only closed segments are compacted.
     The part follows from the segment's path: spread over partitions, and the same every time.
     """
+    segment_ms = config.segment_ms
+    if config.is_compacted:
+        segment_ms = min(segment_ms, config.compaction_lag_ms_max)
     if not config.segment_jitter_ms:
-        return config.segment_ms
+        return segment_ms
     jitter_ms = crc32c(segment.log.path.encode()) % (config.segment_jitter_ms + 1)
-    return max(config.segment_ms - jitter_ms, 0)
+    return max(segment_ms - jitter_ms, 0)
 
 
 def roll_after(segment: Segment, config: LogConfig) -> int:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -28,6 +29,9 @@ _STEP_BYTES: Final = 8 * KIB
 _VERIFY_BYTES: Final = MIB
 
 _LEGACY_MAGICS: Final = (0, 1)
+
+OFFSETS_PER_FILE_MAX: Final = 1 << 31
+"""Indexes keep int32 offsets relative to the first one that the file may hold."""
 
 
 class DamagedLogError(Exception):
@@ -74,6 +78,8 @@ def surveys(file: File, first_offset: int) -> Iterator[Survey]:
     while position < end:
         chunk = _read_batches(file, position, end)
         found = survey(chunk, position, next_offset)
+        if len(found) and found.nexts[-1] - first_offset > OFFSETS_PER_FILE_MAX:
+            found = _below(found, first_offset + OFFSETS_PER_FILE_MAX)
         if len(found):
             yield found
             next_offset = found.nexts[-1]
@@ -81,6 +87,14 @@ def surveys(file: File, first_offset: int) -> Iterator[Survey]:
         if found.stop is Stop.INVALID or not len(found):
             _refuse_legacy(file.path, position, _read_batches(file, position, end))
             return
+
+
+def _below(found: Survey, end_offset: int) -> Survey:
+    """Offsets are not under the CRC: the first that is too high is damaged, and ends the file."""
+    count = bisect_right(found.nexts, end_offset)
+    end = found.positions[count] - found.position
+    columns = (column[:count] for column in found[4:])
+    return Survey(found.buffer, found.position, Stop.INVALID, end, *columns)
 
 
 def _read_batches(file: File, position: int, end: int) -> memoryview:

@@ -22,7 +22,7 @@ from ottla.log.names import LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, 
 from ottla.log.offset_index import ENTRY_SIZE as OFFSET_ENTRY_SIZE
 from ottla.log.offset_index import OffsetIndex
 from ottla.log.open_files import OpenFiles, PooledFile
-from ottla.log.scan import DamagedLogError, Placed, surveys, walk
+from ottla.log.scan import OFFSETS_PER_FILE_MAX, DamagedLogError, Placed, surveys, walk
 from ottla.log.time_index import ENTRY_SIZE as TIME_ENTRY_SIZE
 from ottla.log.time_index import TimeIndex
 from ottla.wire.records.survey import Survey
@@ -33,8 +33,7 @@ NEVER: Final = 1 << 63
 BEFORE_ALL: Final = -2
 """A timestamp that every batch exceeds, also one without timestamps (-1)."""
 
-OFFSETS_PER_SEGMENT_MAX: Final = 1 << 31
-"""Indexes keep int32 offsets relative to the segment's base."""
+OFFSETS_PER_SEGMENT_MAX: Final = OFFSETS_PER_FILE_MAX
 
 _HOT_SLACK: Final = limits.HOT_INDEX_BATCHES_MAX // 4
 """The hot index is cut this seldom, so that the cutting costs next to nothing per batch."""
@@ -180,6 +179,11 @@ class Segment:
         if file.size != self.committed_size:
             file.truncate(self.committed_size)
 
+    def sync_if_open(self) -> None:
+        """Make a cut last; a file that could not even be opened was not written to."""
+        if (file := self.log.file) is not None:
+            file.sync()
+
     def forget_staged(self) -> None:
         """Drop the batches that were tracked and not written; never touches the disk."""
         self.buffers.clear()
@@ -272,6 +276,9 @@ class Segment:
         timestamp, offset = largest
         if timestamp < 0 or not self.base_offset <= offset < self.next_offset:
             raise DamagedIndexError(f"{self.times.path} points out of its log: {largest}")
+        count = self.times.count
+        if count > 1 and self.times.entry(count - 2)[0] >= timestamp:  # zeros, as a rule
+            raise DamagedIndexError(f"{self.times.path} does not grow")
         return timestamp, offset
 
     def check_indexes(self) -> None:

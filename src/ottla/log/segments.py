@@ -128,10 +128,11 @@ class Segments:
             segment.next_offset if len(self._items) == 1 else self._bases[1],
             segment.committed_size,
             is_active=segment is self.active,
-            youngest_ms=lambda: self._youngest_ms(segment),
+            youngest_ms=lambda: self.youngest_ms(segment),
         )
 
-    def _youngest_ms(self, segment: Segment) -> int:
+    def youngest_ms(self, segment: Segment) -> int:
+        """Its largest timestamp or, without any, when its file was last written."""
         timestamp, _ = segment.largest_timestamp()
         return timestamp if timestamp >= 0 else self._disk.modified_ms(segment.log.path)
 
@@ -143,6 +144,15 @@ class Segments:
         del self._items[0], self._bases[0]
         oldest.release()
         return Released(reason, oldest.base_offset, self.first_offset, oldest.committed_size, paths)
+
+    def replace(self, count: int, segment: Segment) -> None:
+        """Let a compacted segment take the place of `count` closed ones, from its own base on."""
+        first = self._bases.index(segment.base_offset)
+        assert first + count < len(self._items), "the active segment stays"
+        for replaced in self._items[first : first + count]:
+            replaced.release()
+        self._items[first : first + count] = [segment]
+        self._bases[first : first + count] = [segment.base_offset]
 
     def truncate(self, next_offset: int) -> None:
         """See `PartitionLog.truncate_to`; `next_offset` is not below the first segment."""

@@ -1,62 +1,123 @@
 """A disk in memory that can fail and crash: the fake of `base.world.Disk`.
 
-Fault model: a crash keeps what was synced. Of what was not, each file keeps a prefix of the bytes
-appended since its last sync (cut anywhere; sometimes extended with zeros), each truncation since
-then happened or not, and each name created, renamed or removed since its folder's last sync is as
-before or as after. Bytes that were synced never change.
+What a crash may leave is said in `fault_model`. The topmost folders are of the machine and always
+there; every other name comes, changes and goes for good only when its folder is synced.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
-from ottla.base.limits import KIB
 from ottla.base.world import Buffer, Rng
+from ottla.testing.fault_model import (
+    Change,
+    FileHistory,
+    FolderHistory,
+    possible_contents,
+    possible_names,
+)
 
 _ENDLESS_BYTES: Final = 1 << 50
 
 
-class _Inode:
-    """The content of one file, whatever its name."""
+class FileNode:
+    """One file, whatever its name. What it shares with other disks is copied before it changes."""
 
-    __slots__ = ("content", "synced")
+    __slots__ = ("_changes", "_history", "_synced", "content")
+
+    def __init__(self, content: bytes = b"") -> None:
+        self.content: bytes | bytearray = content
+        self._synced = content
+        self._changes: list[Change] = []
+        self._history: FileHistory | None = None
+
+    @property
+    def history(self) -> FileHistory:
+        if self._history is None:
+            self._history = FileHistory(self._synced, tuple(self._changes))
+        return self._history
+
+    def append(self, data: bytes) -> None:
+        self._note(Change(len(self.content), data))
+        self.content += data
+
+    def truncate(self, size: int) -> None:
+        content = self._note(Change(size, None))
+        del content[size:]
+        content += bytes(size - len(content))
+
+    def sync(self) -> None:
+        if self._changes:
+            self._synced = bytes(self.content)
+            self._changes.clear()
+            self._history = None
+
+    def _note(self, change: Change) -> bytearray:
+        self._changes.append(change)
+        self._history = None
+        if not isinstance(self.content, bytearray):
+            self.content = bytearray(self.content)
+        return self.content
+
+
+class FolderNode:
+    """One folder: `names` as they are now."""
+
+    __slots__ = ("_changes", "_history", "_synced", "names")
 
     def __init__(self) -> None:
-        self.content = bytearray()
-        self.synced = b""
+        self.names: dict[str, Node] = {}
+        self._synced: Mapping[str, Node] = {}
+        self._changes: list[Mapping[str, Node | None]] = []
+        self._history: FolderHistory[Node] | None = None
 
-    def crash(self, rng: Rng | None) -> None:
-        """Fall back to what was synced, and perhaps to a part of what came after it."""
-        survivor = bytearray(self.synced)
-        if rng is not None and self.content != self.synced:
-            survivor = self._partly_written(rng)
-        self.content = survivor
-        self.synced = bytes(survivor)
+    @property
+    def history(self) -> FolderHistory[Node]:
+        if self._history is None:
+            self._history = FolderHistory(self._synced, tuple(self._changes))
+        return self._history
 
-    def _partly_written(self, rng: Rng) -> bytearray:
-        if not self.content.startswith(self.synced):  # cut or rewritten since the sync
-            return bytearray(self.content if rng.below(2) else self.synced)
-        unsynced = len(self.content) - len(self.synced)
-        survivor = self.content[: len(self.synced) + rng.below(unsynced + 1)]
-        if rng.below(4) == 0:  # the size reached the disk, the data did not
-            survivor += bytes(rng.below(4 * KIB))
-        return survivor
+    def change(self, change: Mapping[str, Node | None]) -> None:
+        """One step: all of it is seen at once by whoever looks, not by a crash."""
+        self._changes.append(change)
+        self._history = None
+        for name, node in change.items():
+            if node is None:
+                del self.names[name]
+            else:
+                self.names[name] = node
+
+    def sync(self) -> None:
+        if self._changes:
+            self._synced = dict(self.names)
+            self._changes.clear()
+            self._history = None
+
+
+Node = FileNode | FolderNode
+
+
+class Content(NamedTuple):
+    """A whole disk at rest: files by path, and folders (parents before what is in them)."""
+
+    files: dict[str, bytes]
+    folders: list[str]
 
 
 class MemoryFile:
     """One handle on a file in memory; dead after a crash."""
 
-    __slots__ = ("_disk", "_inode", "_life", "path", "size")
+    __slots__ = ("_disk", "_life", "_node", "path", "size")
 
-    def __init__(self, disk: MemoryDisk, path: str, inode: _Inode) -> None:
+    def __init__(self, disk: MemoryDisk, path: str, node: FileNode) -> None:
         self._disk = disk
-        self._inode = inode
+        self._node = node
         self._life = disk.life
         self.path = path
-        self.size = len(inode.content)
+        self.size = len(node.content)
 
     def append(self, buffers: Sequence[Buffer]) -> None:
         self._check_alive()
@@ -64,27 +125,31 @@ class MemoryFile:
         failure = self._disk.failure("append", self.path)
         if failure is not None:
             if self._disk.failed_append_leaves_bytes:
-                self._inode.content += data[: len(data) // 2]
-                self.size = len(self._inode.content)
+                self._append(data[: len(data) // 2])
             raise failure
         if self._disk.capacity_bytes and len(data) > self._disk.free_bytes(self.path):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
-        self._inode.content += data
-        self.size += len(data)
+        self._append(data)
+
+    def _append(self, data: bytes) -> None:
+        self._node.append(data)
+        self.size = len(self._node.content)
+        self._disk.changed("append", self.path)
 
     def read_at(self, position: int, length: int) -> bytes:
         self._check("read_at")
-        return bytes(self._inode.content[position : position + length])
+        return bytes(self._node.content[position : position + length])
 
     def truncate(self, size: int) -> None:
         self._check("truncate")
-        del self._inode.content[size:]
-        self._inode.content += bytes(size - len(self._inode.content))
+        self._node.truncate(size)
         self.size = size
+        self._disk.changed("truncate", self.path)
 
     def sync(self) -> None:
         self._check("sync")
-        self._inode.synced = bytes(self._inode.content)
+        self._node.sync()
+        self._disk.changed("sync", self.path)
 
     def fileno(self) -> int:
         return -1
@@ -111,17 +176,19 @@ class MemoryDisk:
     `modified_at_ms`: there is no clock in here.
     """
 
-    def __init__(self, *, capacity_bytes: int = 0) -> None:
+    def __init__(self, *, capacity_bytes: int = 0, content: Content | None = None) -> None:
+        """`content` is what it begins with, all of it synced."""
         self.capacity_bytes = capacity_bytes
         self.failed_append_leaves_bytes = False
         self.operations = 0
         self.modified_at_ms = 0
         self.life = 0
-        self._folders: dict[str, dict[str, _Inode]] = {}
-        self._synced_folders: dict[str, dict[str, _Inode]] = {}
+        self.root = FolderNode()
         self._fail_at = 0
         self._fail_errno = 0
         self._fail_operation: str | None = None
+        if content is not None:
+            self._fill(content)
 
     # --- faults ---
 
@@ -148,97 +215,103 @@ class MemoryDisk:
     def crash(self, rng: Rng | None = None) -> None:
         """Lose power: every handle dies, and what was not synced is lost.
 
-        Without `rng` all of it is lost; with it a part survives (see the module's fault model).
+        Without `rng` all of it is lost; with it a part survives, as the fault model has it.
         A killed process needs no call: what it wrote is in the page cache, that is, here.
         """
+        content = at_rest(
+            self.root,
+            names_of=lambda folder: _any_of(possible_names(folder.history), rng),
+            content_of=lambda file: _any_content(file.history, rng),
+        )
+        self.replace(content)
+
+    def replace(self, content: Content) -> None:
+        """Hold this instead, all of it synced; every handle dies."""
         self.life += 1
-        for path, names in self._folders.items():
-            self._folders[path] = _surviving_names(self._synced_folders.get(path, {}), names, rng)
-        for names in self._folders.values():
-            for inode in names.values():
-                inode.crash(rng)
-        self._synced_folders = {path: dict(names) for path, names in self._folders.items()}
+        self.root = FolderNode()
+        self._fill(content)
+
+    def settle(self) -> None:
+        """Let everything be as on a disk that was synced long ago."""
+        _settle(self.root)
+
+    def changed(self, operation: str, path: str) -> None:
+        """Something was done; for disks that want to know."""
 
     # --- Disk ---
 
     def open(self, path: str, *, create: bool = False) -> MemoryFile:
         self._check("open", path)
         folder, name = self._split(path)
-        inode = folder.get(name)
-        if inode is None:
+        node = folder.names.get(name)
+        if node is None:
             if not create:
                 raise _missing(path)
-            inode = folder[name] = _Inode()
-        return MemoryFile(self, path, inode)
+            node = FileNode()
+            folder.change({name: node})
+            self.changed("create", path)
+        return MemoryFile(self, path, _file(node, path))
 
     def read_file(self, path: str) -> bytes:
         self._check("read_file", path)
-        folder, name = self._split(path)
-        if name not in folder:
-            raise _missing(path)
-        return bytes(folder[name].content)
+        return bytes(_file(self._find(path), path).content)
 
     def exists(self, path: str) -> bool:
         self._check("exists", path)
-        parent, _, name = path.rpartition("/")
-        return path in self._folders or name in self._folders.get(parent, {})
+        return self._look(path) is not None
 
     def list_dir(self, path: str) -> list[str]:
         self._check("list_dir", path)
-        folder = self._folder(path)
-        prefix = path + "/"
-        inner = {
-            name[len(prefix) :].partition("/")[0]
-            for name in self._folders
-            if name.startswith(prefix)
-        }
-        return sorted(inner | set(folder))
+        return sorted(self._folder(path).names)
 
     def modified_ms(self, path: str) -> int:
         self._check("modified_ms", path)
-        folder, name = self._split(path)
-        if name not in folder:
-            raise _missing(path)
+        self._find(path)
         return self.modified_at_ms
 
     def make_dir(self, path: str) -> None:
         self._check("make_dir", path)
-        while path and path not in self._folders:
-            self._folders[path] = {}
-            path = path.rpartition("/")[0]
+        if self._make_folders(path):
+            self.changed("make_dir", path)
 
     def rename(self, source: str, target: str) -> None:
         self._check("rename", source)
-        if source in self._folders:
-            self._rename_folder(source, target)
-            return
         source_folder, source_name = self._split(source)
         target_folder, target_name = self._split(target)
-        if source_name not in source_folder:
-            raise _missing(source)
-        target_folder[target_name] = source_folder.pop(source_name)
+        node = self._find(source)
+        if source_folder is target_folder:
+            source_folder.change({source_name: None, target_name: node})
+        else:
+            source_folder.change({source_name: None})
+            target_folder.change({target_name: node})
+        self.changed(f"rename to {target} from", source)
 
     def unlink(self, path: str) -> None:
         self._check("unlink", path)
+        _file(self._find(path), path)
         folder, name = self._split(path)
-        if name not in folder:
-            raise _missing(path)
-        del folder[name]
+        folder.change({name: None})
+        self.changed("unlink", path)
 
     def remove_dir(self, path: str) -> None:
         self._check("remove_dir", path)
-        if self.list_dir(path):
+        if self._folder(path).names:
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
-        del self._folders[path]
+        folder, name = self._split(path)
+        folder.change({name: None})
+        self.changed("remove_dir", path)
 
     def sync_dir(self, path: str) -> None:
         self._check("sync_dir", path)
-        self._synced_folders[path] = dict(self._folder(path))
+        self._folder(path).sync()
+        self.changed("sync_dir", path)
 
     def free_bytes(self, path: str) -> int:
-        inodes = {id(inode): inode for names in self._folders.values() for inode in names.values()}
-        used = sum(len(inode.content) for inode in inodes.values())
+        used = sum(len(node.content) for node in _files(self.root))
         return (self.capacity_bytes or _ENDLESS_BYTES) - used
+
+    def total_bytes(self, path: str) -> int:
+        return self.capacity_bytes or _ENDLESS_BYTES
 
     # --- inside ---
 
@@ -247,35 +320,126 @@ class MemoryDisk:
         if failure is not None:
             raise failure
 
-    def _folder(self, path: str) -> dict[str, _Inode]:
-        folder = self._folders.get(path)
-        if folder is None:
-            raise _missing(path)
-        return folder
+    def _look(self, path: str) -> Node | None:
+        node: Node | None = self.root
+        for name in _parts(path):
+            if not isinstance(node, FolderNode):
+                return None
+            node = node.names.get(name)
+        return node
 
-    def _split(self, path: str) -> tuple[dict[str, _Inode], str]:
+    def _find(self, path: str) -> Node:
+        node = self._look(path)
+        if node is None:
+            raise _missing(path)
+        return node
+
+    def _folder(self, path: str) -> FolderNode:
+        node = self._find(path)
+        if isinstance(node, FolderNode):
+            return node
+        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+
+    def _split(self, path: str) -> tuple[FolderNode, str]:
         parent, _, name = path.rpartition("/")
         return self._folder(parent), name
 
-    def _rename_folder(self, source: str, target: str) -> None:
-        for folders in (self._folders, self._synced_folders):
-            for path in [path for path in folders if f"{path}/".startswith(f"{source}/")]:
-                folders[target + path[len(source) :]] = folders.pop(path)
+    def _make_folders(self, path: str) -> bool:
+        """Make what is missing of them; whether anything was."""
+        folder = self.root
+        made = False
+        for name in _parts(path):
+            node = folder.names.get(name)
+            if node is None:
+                made = True
+                node = FolderNode()
+                folder.change({name: node})
+                if folder is self.root:
+                    folder.sync()
+            if not isinstance(node, FolderNode):
+                raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+            folder = node
+        return made
+
+    def _fill(self, content: Content) -> None:
+        folders = {"": self.root}
+        for path in content.folders:
+            parent, _, name = path.rpartition("/")
+            node = folders[path] = FolderNode()
+            folders[parent].names[name] = node
+        for path, data in content.files.items():
+            parent, _, name = path.rpartition("/")
+            folders[parent].names[name] = FileNode(data)
+        for folder in folders.values():
+            folder._synced = dict(folder.names)
+
+
+def at_rest(
+    root: FolderNode,
+    *,
+    names_of: Callable[[FolderNode], Mapping[str, Node]],
+    content_of: Callable[[FileNode], bytes],
+) -> Content:
+    """The whole disk, with these names in its folders and this content in its files."""
+    content = Content({}, [])
+    _put(content, "", names_of(root), names_of, content_of)
+    return content
+
+
+def _put(
+    content: Content,
+    prefix: str,
+    names: Mapping[str, Node],
+    names_of: Callable[[FolderNode], Mapping[str, Node]],
+    content_of: Callable[[FileNode], bytes],
+) -> None:
+    for name, node in sorted(names.items()):
+        path = f"{prefix}{name}"
+        if isinstance(node, FolderNode):
+            content.folders.append(path)
+            _put(content, f"{path}/", names_of(node), names_of, content_of)
+        else:
+            content.files[path] = content_of(node)
+
+
+def _any_of(possible: Sequence[dict[str, Node]], rng: Rng | None) -> dict[str, Node]:
+    return possible[0] if rng is None else possible[rng.below(len(possible))]
+
+
+def _any_content(history: FileHistory, rng: Rng | None) -> bytes:
+    if rng is None or history.is_synced:
+        return history.synced
+    last = history.changes[-1].data
+    possible = possible_contents(history, rng.below(len(last)) if last else None)
+    return possible[rng.below(len(possible))]
+
+
+def _files(folder: FolderNode) -> Iterator[FileNode]:
+    for node in folder.names.values():
+        if isinstance(node, FolderNode):
+            yield from _files(node)
+        else:
+            yield node
+
+
+def _settle(folder: FolderNode) -> None:
+    folder.sync()
+    for node in folder.names.values():
+        if isinstance(node, FolderNode):
+            _settle(node)
+        else:
+            node.sync()
+
+
+def _parts(path: str) -> Iterable[str]:
+    return (name for name in path.split("/") if name not in ("", "."))
+
+
+def _file(node: Node, path: str) -> FileNode:
+    if isinstance(node, FileNode):
+        return node
+    raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
 
 
 def _missing(path: str) -> OSError:
     return OSError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-
-
-def _surviving_names(
-    synced: dict[str, _Inode], current: dict[str, _Inode], rng: Rng | None
-) -> dict[str, _Inode]:
-    if rng is None:
-        return dict(synced)
-    survivors: dict[str, _Inode] = {}
-    for name in sorted(synced.keys() | current.keys()):
-        before, after = synced.get(name), current.get(name)
-        inode = after if rng.below(2) else before
-        if inode is not None:
-            survivors[name] = inode
-    return survivors

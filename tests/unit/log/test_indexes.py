@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from ottla.log.index_file import DamagedIndexError
@@ -104,3 +106,19 @@ def test_letting_go_of_the_least_used_file_first() -> None:
     with pytest.raises(FileNotFoundError):
         PooledFile(files, "d/missing").get()
     assert files.count == 0
+
+
+def test_what_a_failed_write_has_left_is_not_taken_for_entries() -> None:
+    disk = MemoryDisk()
+    disk.failed_append_leaves_bytes = True
+    index = OffsetIndex(file_on(disk), 0, fresh=True)
+    index.add_batch(1, 10)
+    index.write()
+    index.add_batch(2, 20)
+    index.add_batch(3, 30)
+    disk.fail_at(1, errno.ENOSPC, operation="append")
+    with pytest.raises(OSError, match="No space"):
+        index.write()
+    index.write()
+    assert index.entries() == [(1, 10), (2, 20), (3, 30)]
+    assert len(disk.read_file("d/index")) == 3 * 8

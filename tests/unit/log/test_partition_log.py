@@ -19,6 +19,7 @@ from tests.unit.log.support import (
     DIRECTORY,
     NOW_MS,
     TOPIC_ID,
+    SeededRng,
     all_batches,
     all_values,
     append,
@@ -260,6 +261,23 @@ def test_a_full_disk_drops_what_was_staged_and_nothing_else(leaves_bytes: bool) 
     assert all_values(log) == [b"before", b"after"]
     log.close()
     assert all_values(reopened(disk, clean=True, recovery_point=2)) == [b"before", b"after"]
+
+
+def test_what_was_refused_does_not_come_back_after_a_power_loss() -> None:
+    for seed in range(40):
+        disk = MemoryDisk()
+        disk.failed_append_leaves_bytes = True
+        log = new_log(disk)
+        append(log, b"before")
+        log.flush()
+        stage(log, b"refused")
+        stage(log, b"and this")
+        disk.fail_at(1, errno.EIO, operation="append")
+        with pytest.raises(StorageError):
+            log.commit()
+        log.roll(NOW_MS)
+        disk.crash(SeededRng(seed))
+        assert all_values(reopened(disk, clean=False, recovery_point=1)) == [b"before"]
 
 
 def test_a_commit_over_two_segments_keeps_what_it_could_write() -> None:

@@ -32,6 +32,9 @@ from tests.unit.log.support import (
 
 STEPS = 120
 CONFIG = LogConfig(segment_bytes=3000, index_interval_bytes=300)
+RETAINED = LogConfig(
+    segment_bytes=3000, index_interval_bytes=300, retention_bytes=4000, retention_ms=-1
+)
 
 Batch = tuple[BatchHeader, bytes]
 
@@ -125,6 +128,15 @@ class Run:
         self.log_start = self.random.randint(self.log_start, min(self.log_start + 10, self.log_end))
         self.log.advance_log_start(self.log_start)
 
+    def retain(self) -> None:
+        """Segments go by size, as a round of retention lets them go."""
+        self.log.config = RETAINED
+        while self.log.release_oldest(self.log_end, self.now_ms) is not None:
+            self.disk.sync_dir(DIRECTORY)
+        self.log.config = CONFIG
+        assert self.log.log_start_offset >= self.log_start
+        self.log_start = self.log.log_start_offset
+
     def close(self) -> None:
         self.log.close()
         self.synced_end = self.log_end
@@ -163,6 +175,10 @@ class Run:
             file.append([bytes(800)])
 
     def opened(self, *, clean: bool) -> PartitionLog:
+        if not self.disk.exists(DIRECTORY):  # its name was not synced: as a broker makes it anew
+            assert not self.synced_end
+            self.log_start = 0
+            return new_log(self.disk, CONFIG)
         log = reopened(
             self.disk,
             CONFIG,
@@ -229,6 +245,7 @@ OPERATIONS: list[tuple[Callable[[Run], None], int]] = [
     (Run.flush_later, 4),
     (Run.truncate, 5),
     (Run.advance_log_start, 4),
+    (Run.retain, 3),
     (Run.close, 4),
     (Run.kill, 4),
     (Run.crash, 5),

@@ -214,8 +214,10 @@ class Run:
 
     def crash(self) -> None:
         self.disk.crash(self.rng if self.random.random() < 0.7 else None)
-        self.disk.make_dir(self.log.directory)
-        self.log = reopened(self.disk, CONFIG, clean=False, recovery_point=self.synced_end)
+        if self.disk.exists(self.log.directory):
+            self.log = reopened(self.disk, CONFIG, clean=False, recovery_point=self.synced_end)
+        else:  # its name was not synced: as a broker makes it anew
+            self.log = new_log(self.disk, CONFIG)
         self.lose_from(self.log.log_end_offset)
 
     def check(self) -> None:

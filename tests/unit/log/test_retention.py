@@ -12,7 +12,9 @@ from ottla.log.config import LogConfig
 from ottla.log.errors import StorageError
 from ottla.log.partition_log import PartitionLog
 from ottla.log.retention import Oldest, Reason, Released, why_released
+from ottla.testing.crash_states import crash_states
 from ottla.testing.memory_disk import MemoryDisk
+from ottla.testing.recording_disk import RecordingDisk
 from tests.support.watched_disk import WatchedDisk
 from tests.unit.log.support import (
     DIRECTORY,
@@ -351,6 +353,17 @@ def test_a_power_loss_at_any_call_loses_nothing_that_was_synced(seed: int) -> No
             disk = interrupted_round(nth, flushed=True)
             disk.crash(SeededRng(seed * 1000 + nth))
             check_reopened(disk, recovery_point=recovery_point, nth=nth)
+
+
+def test_offsets_go_on_after_a_power_loss_in_which_the_last_segment_with_batches_went() -> None:
+    disk = RecordingDisk()
+    log = filled(disk, LogConfig(retention_ms=1000), age_ms=DAY_MS)
+    log.flush()
+    disk.begin()
+    list(released(log))
+    for state in crash_states(disk.moments, SeededRng(1)):
+        again = reopened(state.disk(), FOREVER, clean=False, recovery_point=5)
+        assert again.log_end_offset == 5, state.id
 
 
 def test_a_log_start_checkpoint_that_lags_or_leads_is_fine() -> None:
