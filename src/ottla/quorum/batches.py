@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ottla.base.world import Buffer
 from ottla.quorum.contract import LogBatch
 from ottla.wire.compiler import codec
 from ottla.wire.payloads.control import (
+    KRaftVersionRecord,
     LeaderChangeMessage,
     LeaderChangeVoter,
     SnapshotFooterRecord,
     SnapshotHeaderRecord,
+    VotersRecord,
 )
 from ottla.wire.payloads.metadata import decode_metadata_record, encode_metadata_record
 from ottla.wire.records.batch import build_batch
@@ -21,6 +23,10 @@ from ottla.wire.records.record import Record, iter_records
 from ottla.wire.schema import Payload
 
 CONTROL_VERSION = 0
+KRAFT_WITH_VOTERS = 1
+"""The kraft.version from which on voters are in the log."""
+VOTERS_BATCHES_LENGTH = 2
+"""Offsets that `voters_batches` takes."""
 
 
 def encode_batch(
@@ -49,7 +55,10 @@ def decode_batch(batch: Buffer, header: BatchHeader) -> LogBatch:
 
 
 def leader_change_batch(node_id: int, *, base_offset: int, epoch: int, now_ms: int) -> bytearray:
-    """The first batch of an epoch. The engine elects, so the leader is all the voters there are."""
+    """The first batch of an epoch. The engine elects, so the leader is all the voters there are.
+
+    Also where voters are in the log (KIP-853): Kafka 4.3 writes version 0, and reads no other.
+    """
     message = LeaderChangeMessage(
         version=CONTROL_VERSION,
         leader_id=node_id,
@@ -58,6 +67,17 @@ def leader_change_batch(node_id: int, *, base_offset: int, epoch: int, now_ms: i
     )
     return _control_batch(
         ControlType.LEADER_CHANGE, message, base_offset=base_offset, epoch=epoch, now_ms=now_ms
+    )
+
+
+def voters_batches(voters: VotersRecord, *, base_offset: int, now_ms: int) -> Iterator[bytearray]:
+    """What a snapshot says of the voters, where they are in the log: two batches."""
+    version = KRaftVersionRecord(version=CONTROL_VERSION, kraft_version=KRAFT_WITH_VOTERS)
+    yield _control_batch(
+        ControlType.KRAFT_VERSION, version, base_offset=base_offset, epoch=0, now_ms=now_ms
+    )
+    yield _control_batch(
+        ControlType.KRAFT_VOTERS, voters, base_offset=base_offset + 1, epoch=0, now_ms=now_ms
     )
 
 
@@ -85,8 +105,11 @@ def control_types(batch: Buffer) -> Iterable[ControlType]:
 
 
 def snapshot_timestamp(batch: Buffer) -> int:
-    """What a snapshot's first batch says of the last record it stands for."""
-    (record,) = iter_records(batch)
+    """What a snapshot's first batch says of the last record it stands for.
+
+    Kafka puts the voters into the same batch, behind the header.
+    """
+    record = next(iter(iter_records(batch)))
     value = memoryview(record.value or b"")
     message, _ = codec(SnapshotHeaderRecord, CONTROL_VERSION).decode(value, 0, len(value))
     assert isinstance(message, SnapshotHeaderRecord)

@@ -4,7 +4,7 @@
         <offset>.log .index .timeindex   the log, as Kafka keeps it
         <offset>-<epoch>.checkpoint      the newest snapshot
         quorum-state                     the last election
-        leader.lock                      held by the process that leads
+        leader.lock                      held by the process that leads, with `../.lock`
         node-<id>.session                held by each process that is alive
 
 Several processes of a host may share a directory: one leads and writes, the others read the same
@@ -36,10 +36,12 @@ from ottla.quorum.contract import (
     Snapshot,
     UnexpectedEndError,
 )
+from ottla.quorum.directory_lock import DirectoryLock
 from ottla.quorum.file_lock import FileLock
 from ottla.quorum.log_reader import LogReader
 from ottla.quorum.quorum_state import read_quorum_state, write_quorum_state
 from ottla.quorum.snapshot_files import list_snapshots, read_snapshot, write_snapshot
+from ottla.quorum.voters import Voters, check_sole_voter, read_voters
 from ottla.wire.schema import Payload
 
 FOLDER = "__cluster_metadata-0"
@@ -68,6 +70,8 @@ class EmbeddedQuorum:
         self._clock = clock
         disk.make_dir(self.directory)
         self._lock = FileLock(f"{self.directory}/leader.lock")
+        self._directory_lock = DirectoryLock(data_directory)
+        self._voters = Voters()
         self._session: FileLock | None = None
         self._log: PartitionLog | None = None
         self._leadership: Leadership | None = None
@@ -83,7 +87,7 @@ class EmbeddedQuorum:
         """See `Quorum.elect`."""
         assert self._leadership is None, "this node leads already"
         note = json.dumps({"node_id": node_id, "pid": os.getpid()})
-        while not await _acquire(self._lock, note):
+        while not await self._take_directory(note):
             if not wait:
                 raise ElectionHeldError(self._in_use())
             await asyncio.sleep(OTHERS_LOOK_EVERY_S)
@@ -93,6 +97,19 @@ class EmbeddedQuorum:
             self._resign()
             raise
 
+    async def _take_directory(self, note: str) -> bool:
+        """Both locks or none: the second is the one that Apache Kafka looks at."""
+        if not await _acquire(self._lock, note):
+            return False
+        try:
+            if self._directory_lock.try_acquire():
+                return True
+        except BaseException:
+            self._lock.release()
+            raise
+        self._lock.release()
+        return False
+
     def _in_use(self) -> str:
         holder = _read_note(self._lock)
         return (
@@ -101,11 +118,20 @@ class EmbeddedQuorum:
         )
 
     async def _begin_epoch(self, node_id: int) -> Leadership:
+        self._voters = await asyncio.to_thread(read_voters, self.directory, self._disk)
+        check_sole_voter(self._voters, node_id, self.data_directory)
         log = self._log = await asyncio.to_thread(self._open_log)
         last = read_quorum_state(self.directory, self._disk)
         epoch = max(log.last_epoch, last.epoch if last else 0, self._snapshot_epoch()) + 1
         leadership = Leadership(node_id, epoch)
-        await asyncio.to_thread(write_quorum_state, self.directory, leadership, self._disk)
+        voters_in_log = self._voters.in_log is not None
+        await asyncio.to_thread(
+            write_quorum_state,
+            self.directory,
+            leadership,
+            self._disk,
+            voters_in_log=voters_in_log,
+        )
         now_ms = self._clock.now_ms()
         batch = leader_change_batch(
             node_id, base_offset=log.log_end_offset, epoch=epoch, now_ms=now_ms
@@ -159,6 +185,7 @@ class EmbeddedQuorum:
             if log is not None:
                 log.close()
         finally:
+            self._directory_lock.release()
             self._lock.release()
             self._announce()
 
@@ -275,10 +302,17 @@ class EmbeddedQuorum:
     def _replace_by(self, log: PartitionLog, snapshot: Snapshot) -> PartitionLog:
         """In this order: without the snapshot's file the records before it must stay."""
         now_ms = self._clock.now_ms()
-        write_snapshot(self.directory, snapshot, disk=self._disk, now_ms=now_ms)
+        write_snapshot(
+            self.directory, snapshot, disk=self._disk, now_ms=now_ms, voters=self._voters.in_log
+        )
         log.roll(now_ms)
         log.close()
         return self._open_log()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether nobody knows what the disk has kept: nothing more is appended, until a start."""
+        return self._log is not None and self._log.has_failed
 
     @property
     def bytes_since_snapshot(self) -> int:

@@ -13,14 +13,17 @@ from typing import NamedTuple
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.world import Disk
 from ottla.quorum.batches import (
+    VOTERS_BATCHES_LENGTH,
     control_types,
     decode_batch,
     encode_batch,
     snapshot_footer_batch,
     snapshot_header_batch,
     snapshot_timestamp,
+    voters_batches,
 )
 from ottla.quorum.contract import Snapshot
+from ottla.wire.payloads.control import VotersRecord
 from ottla.wire.records.control import ControlType
 from ottla.wire.records.header import crc_matches, iter_batches
 from ottla.wire.schema import Payload
@@ -49,8 +52,18 @@ def list_snapshots(directory: str, disk: Disk) -> list[SnapshotId]:
     return sorted(SnapshotId(int(name[1]), int(name[2])) for name in found if name)
 
 
-def write_snapshot(directory: str, snapshot: Snapshot, *, disk: Disk, now_ms: int) -> None:
-    """Write durably; then remove older ones and unfinished ones. Raises OSError."""
+def write_snapshot(
+    directory: str,
+    snapshot: Snapshot,
+    *,
+    disk: Disk,
+    now_ms: int,
+    voters: VotersRecord | None = None,
+) -> None:
+    """Write durably; then remove older ones and unfinished ones. Raises OSError.
+
+    `voters` are those in the log that the snapshot takes the place of.
+    """
     snapshot_id = SnapshotId(snapshot.next_offset, snapshot.epoch)
     path = f"{directory}/{snapshot_id.file_name}"
     unfinished = path.removesuffix(".checkpoint") + _UNFINISHED
@@ -58,7 +71,7 @@ def write_snapshot(directory: str, snapshot: Snapshot, *, disk: Disk, now_ms: in
         disk.unlink(unfinished)
     file = disk.open(unfinished, create=True)
     try:
-        for batch in _batches(snapshot, now_ms):
+        for batch in _batches(snapshot, now_ms, voters):
             file.append([batch])
         file.sync()
     finally:
@@ -94,13 +107,17 @@ def read_snapshot(directory: str, snapshot_id: SnapshotId, disk: Disk) -> Snapsh
     )
 
 
-def _batches(snapshot: Snapshot, now_ms: int) -> Iterator[bytearray]:
+def _batches(snapshot: Snapshot, now_ms: int, voters: VotersRecord | None) -> Iterator[bytearray]:
     yield snapshot_header_batch(last_timestamp_ms=snapshot.timestamp_ms, now_ms=now_ms)
+    first = 1
+    if voters is not None:
+        yield from voters_batches(voters, base_offset=first, now_ms=now_ms)
+        first += VOTERS_BATCHES_LENGTH
     records = snapshot.records
     for start in range(0, len(records), _RECORDS_PER_BATCH):
         part = records[start : start + _RECORDS_PER_BATCH]
-        yield encode_batch(part, base_offset=1 + start, epoch=0, now_ms=now_ms)
-    yield snapshot_footer_batch(base_offset=1 + len(records), now_ms=now_ms)
+        yield encode_batch(part, base_offset=first + start, epoch=0, now_ms=now_ms)
+    yield snapshot_footer_batch(base_offset=first + len(records), now_ms=now_ms)
 
 
 def _remove_older(directory: str, newest: SnapshotId, disk: Disk) -> None:

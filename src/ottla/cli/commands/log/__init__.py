@@ -1,0 +1,1 @@
+"""Look into the files of logs, check them, mend them."""

@@ -1,0 +1,1 @@
+"""Move in from Apache Kafka."""
