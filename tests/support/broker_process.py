@@ -26,6 +26,8 @@ class BrokerProcess:
 
     Every start keeps the port and the data of the one before. Use it in a `with` statement: it
     starts the broker, and at the end stops it and removes the folder, unless that was given.
+    `more_data` are further data directories. `under` is a command that runs the broker in a place
+    of its own, as `unshare` does.
     """
 
     def __init__(
@@ -33,8 +35,12 @@ class BrokerProcess:
         *options: str,
         listen: Sequence[str] = ("127.0.0.1:0",),
         folder: Path | None = None,
+        under: Sequence[str] = (),
+        more_data: Sequence[Path] = (),
     ) -> None:
         self._options = options
+        self._under = list(under)
+        self._more_data = list(more_data)
         self._listen = list(listen)
         self._owns_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="ottla-"))
@@ -78,12 +84,12 @@ class BrokerProcess:
         assert not self.running
         self._forget()
         started = time.monotonic()
-        command = [str(OTTLA), "broker", "--data-dir", str(self.data)]
+        command = [str(OTTLA), "broker", *self._data_options()]
         for address in self._listen:
             command += ["--listen", address]
         with (self.folder / "stderr").open("ab") as errors:
             self._process = subprocess.Popen(
-                [*command, *self._options], stdout=subprocess.PIPE, stderr=errors
+                [*self._under, *command, *self._options], stdout=subprocess.PIPE, stderr=errors
             )
         line = self._first_line(self._process)
         self.start_seconds = time.monotonic() - started
@@ -92,6 +98,11 @@ class BrokerProcess:
         self.host, self.port = host, int(port)
         # The next start takes the same port.
         self._listen[0] = f"{self._listen[0].rpartition(':')[0]}:{port}"
+
+    def _data_options(self) -> list[str]:
+        if not self._more_data:
+            return ["--data-dir", str(self.data)]
+        return ["--set", f"log.dirs={','.join(map(str, [self.data, *self._more_data]))}"]
 
     def _first_line(self, process: subprocess.Popen[bytes]) -> bytes:
         assert process.stdout is not None

@@ -208,6 +208,7 @@ class FetchPath:
             )
             aborted = _aborted(fetch, partition, asked) if found is not None else []
         except ProtocolError as refused:
+            partition.directory.suspect(refused)
             return Read(asked, _refusal(asked.index, refused.code), None)
         if follower is not None:
             # Only now: a log that parts from ours, or reaches beyond it, holds nothing of ours.

@@ -43,6 +43,11 @@ class Flushing:
         self._is_running = False
         self._waiters: list[asyncio.Future[None]] = []
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no flush runs and none is asked for."""
+        return not self._is_running and not self._is_asked
+
     def request(self) -> None:
         """Flush what is committed by the end of this turn of the loop, or a little more."""
         if self._is_asked:
@@ -60,7 +65,7 @@ class Flushing:
 
     async def settle(self) -> None:
         """Wait until no flush runs and none is asked for."""
-        while self._is_running or self._is_asked:
+        while not self.is_idle:
             await self.flush()
 
     def _start(self) -> None:

@@ -9,10 +9,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from ottla.base.ids import Offset, TopicPartition
+from ottla.base.errors import ProtocolError
 from ottla.base.world import Clock
-from ottla.broker.log_directory import LogDirectory
 from ottla.broker.metadata_service import MetadataService
+from ottla.broker.offset_checkpoints import OffsetCheckpoints
 from ottla.broker.partition import Partition
 from ottla.broker.replicas import LocalReplicas
 from ottla.broker.retention import Retention
@@ -36,7 +36,6 @@ class Housekeeping:
     def __init__(
         self,
         replicas: LocalReplicas,
-        directory: LogDirectory,
         metadata: MetadataService,
         clock: Clock,
         *,
@@ -46,16 +45,15 @@ class Housekeeping:
         producer_expiration_ms: int,
     ) -> None:
         self._replicas = replicas
-        self._directory = directory
         self._clock = clock
         self._metadata = metadata
         self._checkpoint_interval_ms = checkpoint_interval_ms
         self._metadata_bytes_between_snapshots = metadata_bytes_between_snapshots
         self._retention_seconds = retention_interval_ms / 1000
         self._producer_expiration_ms = producer_expiration_ms
-        self._retention = Retention(replicas, directory.disk, clock)
+        self._retention = Retention(replicas, replicas.directories.disk, clock)
         self._stopping = asyncio.Event()
-        self._checkpointing = asyncio.Lock()
+        self._checkpoints = OffsetCheckpoints(replicas)
         self._tasks: list[asyncio.Task[None]] = []
         self._opening: asyncio.Handle | None = None
 
@@ -93,7 +91,8 @@ class Housekeeping:
         """Remove old files, roll segments that are old enough, flush what asks for it."""
         await self._replicas.removals.remove_due(self._clock.monotonic_ms())
         if self._replicas.log_starts_moved:
-            await self._write_in_thread(self._log_starts())
+            await self._checkpoints.write_log_starts()
+        await self._record_places()
         now_ms = self._clock.now_ms()
         for partition in self._replicas:
             if partition.offline_reason is None and not self._stopping.is_set():
@@ -106,6 +105,7 @@ class Housekeeping:
         except StorageError as error:
             # The disk may recover; until then the partition goes on with its old segment.
             log.error("a segment could not be closed, it will be tried again: %s", error.message)  # noqa: TRY400 # told in words
+            partition.directory.suspect(error)
         if partition.log.needs_flush(now_ms):
             await partition.flushing.flush()
 
@@ -122,51 +122,21 @@ class Housekeeping:
             partition.log.producers.states.expire(now_ms, self._producer_expiration_ms)
             if partition.offline_reason is None:
                 await partition.flushing.flush()
-        await self._write_in_thread(self._checkpoints())
+        await self._checkpoints.write()
 
     def write_checkpoints(self) -> None:
-        """The three checkpoint files of the data directory, here and now."""
-        self._checkpoints()()
+        """The checkpoint files of all data directories, here and now. Raises OSError."""
+        self._checkpoints.write_now()
 
-    def _checkpoints(self) -> Callable[[], None]:
-        """What writes the files as things stand when it is called, in any thread."""
-        write_log_starts = self._log_starts()
-
-        def write() -> None:
-            with self._directory.checkpoints_lock:
-                partitions = [(_key(partition), partition) for partition in self._replicas]
-                self._directory.write_recovery_points(
-                    {key: partition.log.recovery_point for key, partition in partitions}
-                )
-                self._directory.write_high_watermarks(
-                    {key: _high_watermark(partition) for key, partition in partitions}
-                )
-            write_log_starts()
-
-        return write
-
-    def _log_starts(self) -> Callable[[], None]:
-        self._replicas.log_starts_moved = False
-
-        def write() -> None:
-            with self._directory.checkpoints_lock:
-                self._directory.write_log_start_offsets(
-                    {
-                        _key(partition): partition.log.log_start_offset
-                        for partition in self._replicas
-                    }
-                )
-
-        return write
-
-    async def _write_in_thread(self, write: Callable[[], None]) -> None:
-        # Two writers of one file would write into each other's.
-        async with self._checkpointing:
-            try:
-                await asyncio.get_running_loop().run_in_executor(None, write)
-            except OSError:
-                self._replicas.log_starts_moved = True  # and are still to be written
-                raise
+    async def _record_places(self) -> None:
+        """Let the metadata say where replicas lie that were placed or moved since."""
+        if self._replicas.unrecorded:
+            await self._metadata.assign_directories(
+                {
+                    (partition.topic_id, partition.index): partition.directory.id
+                    for partition in self._replicas.unrecorded
+                }
+            )
 
     # -- repeating -------------------------------------------------------------------------------
 
@@ -183,7 +153,7 @@ class Housekeeping:
     async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except (OSError, StorageError, QuorumError) as error:
+        except (OSError, ProtocolError, QuorumError) as error:
             log.error("housekeeping failed, it will try again: %s", error)  # noqa: TRY400 # told once a turn
 
     async def _stops_within(self, seconds: float) -> bool:
@@ -192,12 +162,3 @@ class Housekeeping:
         except TimeoutError:
             return False
         return True
-
-
-def _key(partition: Partition) -> TopicPartition:
-    return TopicPartition(partition.topic, partition.index)
-
-
-def _high_watermark(partition: Partition) -> Offset:
-    leader = partition.leader
-    return partition.log.log_start_offset if leader is None else leader.high_watermark

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ottla.base.errors import UserError
-from ottla.base.ids import Offset, TopicPartition, Uuid, format_uuid, parse_uuid
-from ottla.base.world import Disk, Rng, replace_file
+from ottla.base.ids import Offset, TopicPartition, Uuid, format_uuid
+from ottla.base.world import Disk, Rng, make_lasting_dir, replace_file
 from ottla.log.checkpoints import (
     CLEAN_SHUTDOWN,
+    CLEANER_OFFSETS,
     HIGH_WATERMARKS,
     LOG_START_OFFSETS,
     META_PROPERTIES,
@@ -28,6 +30,16 @@ from ottla.log.names import folder_name
 
 log = logging.getLogger(__name__)
 
+LOCK_FILE = ".lock"
+"""Held by the process that uses the directory; Kafka's has the same name."""
+_NOBODYS_FILES = frozenset({f"{META_PROPERTIES}.tmp", LOCK_FILE, "lost+found"})
+"""What a new directory may hold: of a first start that was killed, of the file system itself."""
+DISK_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class UnusableDirectoryError(UserError):
+    """The disk refuses a data directory; another one may still do."""
+
 
 class LogDirectory:
     """One data folder.
@@ -35,17 +47,32 @@ class LogDirectory:
     `was_clean` is true where the last stop was orderly; then logs are opened without a check.
     `previous_epoch` is the broker epoch of that stop. `checkpoints_lock` is held by whoever looks
     at partitions and writes down what it saw: a thread does it, while partitions come and go.
+
+    `failure` says why nothing in it can be used, for good. `is_full`: nobody may write records to
+    it for now. `is_suspected`: the disk has refused something, and nobody has probed it since;
+    `alarm` is called when it does. `is_whole`: all that was asked of its logs was done, so that a
+    stop may be called clean. `replica_count` is for placing.
     """
 
-    def __init__(self, path: str, disk: Disk, meta: MetaProperties) -> None:
+    def __init__(
+        self, path: str, disk: Disk, meta: MetaProperties, *, is_new: bool = False
+    ) -> None:
         self.path = path
         self.disk = disk
         self.meta = meta
+        self.is_new = is_new
+        self.failure: str | None = None
+        self.is_full = False
+        self.is_suspected = False
+        self.is_whole = True
+        self.replica_count = 0
+        self.alarm: Callable[[], None] = _nobody_listens
         self.was_clean = disk.exists(self._file(CLEAN_SHUTDOWN))
         self.previous_epoch = self._read_previous_epoch()
         self.checkpoints_lock = threading.Lock()
         self.recovery_points: Mapping[TopicPartition, int] = self._read_offsets(RECOVERY_POINTS)
         self.log_start_offsets: Mapping[TopicPartition, int] = self._read_offsets(LOG_START_OFFSETS)
+        self.cleaner_offsets: Mapping[TopicPartition, int] = self._read_offsets(CLEANER_OFFSETS)
 
     @classmethod
     def open(
@@ -58,24 +85,24 @@ class LogDirectory:
         """
         path = os.path.abspath(path)
         try:
+            is_new = not disk.exists(f"{path}/{META_PROPERTIES}")
             meta = cls._open_meta(path, disk, rng, node_id=node_id, cluster_id=cluster_id)
+            return cls(path, disk, meta, is_new=is_new)
         except OSError as error:
-            raise UserError(
+            raise UnusableDirectoryError(
                 f"cannot use the data directory {path}: {error.strerror}. "
                 "Make it writable, or choose another with --data-dir."
             ) from error
-        return cls(path, disk, meta)
 
     @classmethod
     def _open_meta(
         cls, path: str, disk: Disk, rng: Rng, *, node_id: int, cluster_id: str | None
     ) -> MetaProperties:
         file = f"{path}/{META_PROPERTIES}"
-        disk.make_dir(path)
         if disk.exists(file):
             return _check_owner(path, disk.read_file(file), node_id, cluster_id)
-        # A first start that was killed leaves the file under its temporary name.
-        found = [name for name in disk.list_dir(path) if name != f"{META_PROPERTIES}.tmp"]
+        make_lasting_dir(disk, path)
+        found = [name for name in disk.list_dir(path) if name not in _NOBODYS_FILES]
         if found:
             raise UserError(
                 f"{path} holds {found[0]!r} but no {META_PROPERTIES}: it is not a data directory. "
@@ -101,6 +128,25 @@ class LogDirectory:
     def partition_path(self, topic: str, partition: int) -> str:
         return self._file(folder_name(TopicPartition(topic, partition)))
 
+    @property
+    def id(self) -> Uuid:
+        """Its own, in the whole cluster."""
+        return self.meta.directory_id
+
+    def suspect(self, error: BaseException) -> None:
+        """The disk refused something here: a probe will tell whether the directory is lost.
+
+        `error` is the OSError, or has it as its cause; anything else is none of the disk's.
+        """
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(cause, OSError) or self.failure is not None:
+            return
+        if cause.errno in DISK_IS_FULL:
+            self.is_full = True
+        else:
+            self.is_suspected = True
+        self.alarm()
+
     def mark_started(self) -> None:
         """From here on a stop is unclean until `mark_clean` says otherwise."""
         mark = self._file(CLEAN_SHUTDOWN)
@@ -121,6 +167,11 @@ class LogDirectory:
         replace_file(self.disk, self._file(LOG_START_OFFSETS), encode_offsets(offsets))
         self.log_start_offsets = offsets
 
+    def write_cleaner_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Below these offsets logs are compacted."""
+        replace_file(self.disk, self._file(CLEANER_OFFSETS), encode_offsets(offsets))
+        self.cleaner_offsets = offsets
+
     def write_high_watermarks(self, offsets: Mapping[TopicPartition, Offset]) -> None:
         replace_file(self.disk, self._file(HIGH_WATERMARKS), encode_offsets(offsets))
 
@@ -135,6 +186,8 @@ class LogDirectory:
                 self.write_recovery_points(_without(self.recovery_points, key))
             if key in self.log_start_offsets:
                 self.write_log_start_offsets(_without(self.log_start_offsets, key))
+            if key in self.cleaner_offsets:
+                self.write_cleaner_offsets(_without(self.cleaner_offsets, key))
 
     def _file(self, name: str) -> str:
         return f"{self.path}/{name}"
@@ -150,6 +203,10 @@ class LogDirectory:
             return {}
 
 
+def _nobody_listens() -> None:
+    """Before the node watches its disks, what they refuse ends the start."""
+
+
 def _without(
     offsets: Mapping[TopicPartition, int], gone: TopicPartition
 ) -> Mapping[TopicPartition, int]:
@@ -159,7 +216,6 @@ def _without(
 def _check_owner(path: str, content: bytes, node_id: int, cluster_id: str | None) -> MetaProperties:
     try:
         meta = decode_meta_properties(content)
-        parse_uuid(meta.cluster_id)
     except ValueError as error:
         raise UserError(f"{path}/{META_PROPERTIES} cannot be read: {error}") from error
     if meta.node_id != node_id:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ottla.base.errors import ErrorCode, ProtocolError
@@ -18,10 +18,12 @@ from ottla.metadata.brokers import (
     Registered,
     Registration,
     decide_controlled_shutdown,
+    decide_fence_broker,
     decide_register_broker,
     decide_unfence_broker,
 )
 from ottla.metadata.decision import Decision
+from ottla.metadata.directories import ReplicaKey, decide_assign_directories
 from ottla.metadata.features import decide_bootstrap
 from ottla.metadata.image import MetadataDelta, MetadataImage
 from ottla.metadata.partitions import decide_create_partitions
@@ -47,6 +49,7 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 Follower = Callable[[MetadataImage, MetadataDelta], None]
+Alarm = Callable[[Exception], None]
 USE_DEFAULT = -1
 
 
@@ -73,6 +76,7 @@ class MetadataService:
         self._rng = rng
         self._deciding = asyncio.Lock()
         self._followers: list[Follower] = []
+        self._alarms: list[Alarm] = []
         self._producer_ids = range(0)
         self._allocating = asyncio.Lock()
 
@@ -103,6 +107,10 @@ class MetadataService:
     def follow(self, follower: Follower) -> None:
         self._followers.append(follower)
 
+    def when_refused(self, alarm: Alarm) -> None:
+        """Call `alarm` with every failure of the metadata log to take records."""
+        self._alarms.append(alarm)
+
     # -- this node -------------------------------------------------------------------------------
 
     async def register(self, registration: Registration) -> None:
@@ -125,12 +133,29 @@ class MetadataService:
         if error:
             raise ProtocolError(error, "the cluster refused to take this broker in")
 
+    async def assign_directories(self, assigned: Mapping[ReplicaKey, bytes]) -> None:
+        """Tell in which data directories replicas of this node lie (KIP-858)."""
+        error: ErrorCode = await self._submit(
+            lambda image: decide_assign_directories(
+                image, self.node_id, self.broker_epoch, assigned
+            )
+        )
+        if error:
+            raise ProtocolError(error, "the cluster refused to note where replicas lie")
+
     async def shut_down(self) -> None:
-        """Hand leadership over before an orderly stop, where somebody else can take it."""
+        """Hand leadership over before an orderly stop, where somebody else can take it.
+
+        The broker is fenced with it: who starts next on this log need not wait until its session
+        is over.
+        """
         await self._submit(
             lambda image: decide_controlled_shutdown(
                 image, self.node_id, self.broker_epoch, settings=self._settings
             )
+        )
+        await self._submit(
+            lambda image: decide_fence_broker(image, self.node_id, settings=self._settings)
         )
 
     # -- topics ----------------------------------------------------------------------------------
@@ -208,6 +233,8 @@ class MetadataService:
             raise ProtocolError(ErrorCode.NOT_CONTROLLER, str(error)) from error
         except (OSError, StorageError, QuorumError) as error:
             log.error("the metadata log refused an append: %s", error)  # noqa: TRY400 # told in words
+            for alarm in self._alarms:
+                alarm(error)
             await self._read_what_was_written()
             raise ProtocolError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
         self._publish(*replayed(self.image, records, next_offset=end, epoch=epoch))

@@ -8,12 +8,14 @@ from typing import Protocol
 from ottla.base.errors import ErrorCode
 from ottla.base.ids import NO_EPOCH, LeaderEpoch, NodeId, Offset, PartitionIndex, TopicName
 from ottla.broker.flushing import Flushing
+from ottla.broker.log_directory import LogDirectory
 from ottla.log.config import LogConfig
 from ottla.log.errors import OffsetOutOfRangeError, StorageError
 from ottla.log.partition_log import PartitionLog
 from ottla.metadata.image import PartitionImage
 from ottla.replication.acks import AckQueue
 from ottla.replication.leader import LeaderState
+from ottla.wire.payloads.internal_topics import COORDINATOR_TOPICS
 
 log = logging.getLogger(__name__)
 
@@ -27,17 +29,20 @@ class Waiter(Protocol):
 class Partition:
     """A replica on this broker.
 
-    `leader` is None while another node leads. `offline_reason` says why the log cannot be used.
-    A write is not committed before it is on the disk where it is the `flush_messages`th since the
-    last flush; `flush_acks` are the writes with acks=1 that wait for that.
+    `directory` is where its folder lies. `is_internal`: only coordinators write to it. `leader` is
+    None while another node leads. `offline_reason` says why the log cannot be used. A write is not
+    committed before it is on the disk where it is the `flush_messages`th since the last flush;
+    `flush_acks` are the writes with acks=1 that wait for that.
     """
 
     __slots__ = (
         "acks",
+        "directory",
         "flush_acks",
         "flush_messages",
         "flushing",
         "index",
+        "is_internal",
         "leader",
         "log",
         "min_insync_replicas",
@@ -56,9 +61,12 @@ class Partition:
         index: PartitionIndex,
         log: PartitionLog,
         *,
+        directory: LogDirectory,
         min_insync_replicas: int,
     ) -> None:
+        self.directory = directory
         self.topic = topic
+        self.is_internal = topic in COORDINATOR_TOPICS
         self.topic_id = topic_id
         self.index = index
         self.log = log
@@ -80,6 +88,17 @@ class Partition:
         self.log.config = config
         self.flush_messages = config.flush_messages
         self.min_insync_replicas = min_insync_replicas
+
+    def adopt(self, log: PartitionLog, directory: LogDirectory) -> None:
+        """Go on with a copy of the log in another directory, all of which is on the disk.
+
+        No flush may be under way. The caller takes care of the old one.
+        """
+        assert self.flushing.is_idle
+        self.log = log
+        self.directory = directory
+        self.flushing = Flushing(log, self)
+        self.synced(log.recovery_point)
 
     @property
     def leader_epoch(self) -> LeaderEpoch:
@@ -170,6 +189,7 @@ class Partition:
 
     def not_synced(self, error: StorageError) -> None:
         """Nothing is lost, and nothing acknowledged; the disk may recover."""
+        self.directory.suspect(error)
         if self.log.has_failed:
             self.sync_failed(error)
             return
@@ -179,6 +199,7 @@ class Partition:
 
     def sync_failed(self, error: StorageError) -> None:
         """After a failed fsync nothing more may be acknowledged from this log."""
+        self.directory.suspect(error)
         if self.offline_reason is not None:
             return
         log.error("a partition goes offline: %s", error.message, extra={"partition": str(self)})

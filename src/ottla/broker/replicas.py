@@ -7,52 +7,52 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from ottla.base.errors import ErrorCode
-from ottla.base.ids import NodeId, Offset, PartitionIndex, TopicName, TopicPartition, Uuid
+from ottla.base.ids import NodeId, PartitionIndex, TopicName, TopicPartition
 from ottla.base.world import Rng
+from ottla.broker.log_directories import LogDirectories
 from ottla.broker.log_directory import LogDirectory
 from ottla.broker.partition import Partition
 from ottla.broker.removals import Removals
+from ottla.broker.replica_folders import PlacedLog, ReplicaFolders, WantedLog
 from ottla.log.config import LogConfig
 from ottla.log.errors import StorageError
 from ottla.log.names import folder_name
 from ottla.log.open_files import OpenFiles
-from ottla.log.partition_log import PartitionLog
 from ottla.metadata.image import MetadataDelta, MetadataImage, ResourceType, TopicImage
 from ottla.settings import topic as topic_settings
 from ottla.settings.engine import ConfigSource, Layer, Layers
 
 log = logging.getLogger(__name__)
 
-DELETED_SUFFIX = "-delete"
-"""As Kafka names the folder of a partition whose topic is gone, with a random part before it."""
-FOLDER_NAME_LENGTH_MAX = 255
-
 
 class LocalReplicas:
-    """All replicas on this node, by name and by topic id."""
+    """All replicas on this node, by name and by topic id.
+
+    `unrecorded` are those of which the metadata does not say, or says wrongly, where they lie.
+    """
 
     def __init__(
         self,
         node_id: NodeId,
-        directory: LogDirectory,
+        directories: LogDirectories,
         files: OpenFiles,
         settings: Layers,
         rng: Rng,
     ) -> None:
         self._node_id = node_id
-        self._directory = directory
-        self._files = files
+        self.directories = directories
         self._settings = settings
         self._topic_settings = topic_settings.TopicSettings(settings)
-        self._rng = rng
         self._by_name: dict[tuple[str, int], Partition] = {}
         self._by_id: dict[tuple[bytes, int], Partition] = {}
-        # Placed here and not opened yet, in the order in which they came.
-        self._unopened: dict[tuple[bytes, int], None] = {}
+        # Placed here and not opened yet, in the order in which they came; whether they are new.
+        self._unopened: dict[tuple[bytes, int], bool] = {}
         # Those whose log could not be opened: nobody has made it whole after an unclean stop.
         self._unusable: set[tuple[bytes, int]] = set()
         self._image: MetadataImage | None = None
-        self.removals = Removals(directory.disk)
+        self.removals = Removals(directories.disk)
+        self.folders = ReplicaFolders(directories, files, rng, self.removals)
+        self.unrecorded: dict[Partition, None] = {}
         # The checkpoint of log starts is behind; whoever writes it says that it no longer is.
         self.log_starts_moved = False
 
@@ -101,7 +101,7 @@ class LocalReplicas:
         for topic_id, indexes in delta.partitions_changed.items():
             changed = image.topics_by_id.get(topic_id)
             if changed is not None:
-                self._apply_partitions(changed, indexes)
+                self._apply_partitions(changed, indexes, are_new=True)
         for resource in delta.configs_changed:
             if resource.type == ResourceType.TOPIC:
                 self._apply_config(resource.name, image)
@@ -109,25 +109,28 @@ class LocalReplicas:
     def load(self, image: MetadataImage, now_ms: int) -> None:
         """Open every partition of the image that has data here; the others wait for `open_some`."""
         self._image = image
-        folders = set(self._directory.disk.list_dir(self._directory.path))
+        folders = self.folders.scan(now_ms)
         for topic in image.topics_by_name.values():
-            self._apply_partitions(topic, range(len(topic.partitions)))
+            self._apply_partitions(topic, range(len(topic.partitions)), are_new=False)
             for index in range(len(topic.partitions)):
                 if folder_name(TopicPartition(topic.name, index)) in folders:
                     self._open_now(topic, index)
-        self._find_deleted(folders, now_ms)
 
-    def _apply_partitions(self, topic: TopicImage, indexes: Iterable[int]) -> None:
+    def _apply_partitions(
+        self, topic: TopicImage, indexes: Iterable[int], *, are_new: bool
+    ) -> None:
         for index in indexes:
             state = topic.partitions[index]
             if self._node_id not in state.replicas:
                 self._drop(topic, index)
                 continue
             partition = self._by_id.get((topic.topic_id, index))
-            if partition is None:
-                self._unopened[topic.topic_id, index] = None
-            else:
+            if partition is not None:
                 partition.lead_or_follow(state, self._node_id)
+                self._note_place(partition)
+            else:
+                key = topic.topic_id, index
+                self._unopened.setdefault(key, are_new and key not in self._unusable)
 
     # -- opening ---------------------------------------------------------------------------------
 
@@ -147,16 +150,17 @@ class LocalReplicas:
         """Open a partition that still waits for it; None for any other."""
         if topic is None or (topic.topic_id, index) not in self._unopened:
             return None
-        del self._unopened[topic.topic_id, index]
-        partition = self._open(topic, index)
+        is_new = self._unopened.pop((topic.topic_id, index))
+        partition = self._open(topic, index, is_new=is_new)
         if partition is not None:
             partition.lead_or_follow(topic.partitions[index], self._node_id)
+            self._note_place(partition)
         return partition
 
-    def _open(self, topic: TopicImage, index: int) -> Partition | None:
+    def _open(self, topic: TopicImage, index: int, *, is_new: bool) -> Partition | None:
         config, min_insync_replicas = self._settings_of(topic)
         try:
-            opened = self._open_log(topic, index, config)
+            opened = self._open_log(topic, index, config, is_new=is_new)
         except (StorageError, OSError) as error:
             # One damaged partition goes offline; the others serve.
             log.error(  # noqa: TRY400 # the cause is in the message; a person must act
@@ -170,36 +174,40 @@ class LocalReplicas:
             TopicName(topic.name),
             topic.topic_id,
             PartitionIndex(index),
-            opened,
+            opened.log,
+            directory=opened.directory,
             min_insync_replicas=min_insync_replicas,
         )
+        self._unusable.discard((topic.topic_id, index))
+        opened.directory.replica_count += 1
         self._by_name[topic.name, index] = partition
         self._by_id[topic.topic_id, index] = partition
         return partition
 
-    def _open_log(self, topic: TopicImage, index: int, config: LogConfig) -> PartitionLog:
-        directory = self._directory
-        path = directory.partition_path(topic.name, index)
-        key = TopicPartition(topic.name, index)
-        if not directory.disk.exists(path):
-            directory.forget(key)
-            return PartitionLog.create(
-                path, Uuid(topic.topic_id), config, disk=directory.disk, files=self._files
-            )
-        opened = PartitionLog.open(
-            path,
-            config,
-            disk=directory.disk,
-            clean=directory.was_clean,
-            recovery_point=Offset(directory.recovery_points.get(key, 0)),
-            log_start_offset=Offset(directory.log_start_offsets.get(key, 0)),
-            files=self._files,
+    def _open_log(
+        self, topic: TopicImage, index: int, config: LogConfig, *, is_new: bool
+    ) -> PlacedLog:
+        wanted = WantedLog(
+            key=TopicPartition(topic.name, index),
+            topic_id=topic.topic_id,
+            config=config,
+            recorded=topic.partitions[index].directory_of(self._node_id),
+            is_new=is_new,
         )
-        if opened.topic_id == topic.topic_id:
-            return opened
-        # A topic of the same name lived here; its deletion did not reach the disk.
-        self._retire(opened, 0)
-        return self._open_log(topic, index, config)
+        return self.folders.open(wanted)
+
+    def _note_place(self, partition: Partition) -> None:
+        """Whether the metadata knows the directory that a replica lies in."""
+        assert partition.state is not None
+        if partition.state.directory_of(self._node_id) == partition.directory.id:
+            self.unrecorded.pop(partition, None)
+        else:
+            self.unrecorded[partition] = None
+
+    def moved(self, partition: Partition) -> None:
+        """A replica lies in another directory now."""
+        self.log_starts_moved = True
+        self._note_place(partition)
 
     def _apply_config(self, name: str, image: MetadataImage) -> None:
         topic = image.topics_by_name.get(name)
@@ -222,6 +230,7 @@ class LocalReplicas:
     # -- deleting --------------------------------------------------------------------------------
 
     def _delete_topic(self, topic: TopicImage, now_ms: int) -> None:
+        gone = []
         for index in range(len(topic.partitions)):
             partition = self._forget(topic, index)
             if partition is not None:
@@ -229,7 +238,8 @@ class LocalReplicas:
                     "its topic was deleted", ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
                 )
                 self._free(partition, now_ms + partition.log.config.file_delete_delay_ms)
-        self._sync_names()
+                gone.append(partition)
+        self._sync_names(gone)
 
     def _drop(self, topic: TopicImage, index: int) -> None:
         """The partition moved away from this node."""
@@ -237,68 +247,63 @@ class LocalReplicas:
         if partition is not None:
             partition.take_offline("it moved to other nodes", ErrorCode.NOT_LEADER_OR_FOLLOWER)
             self._free(partition, 0)
-            self._sync_names()
+            self._sync_names([partition])
 
     def _free(self, partition: Partition, due_ms: int) -> None:
         """Let the disk have its space back. Where it refuses, the other partitions go on."""
         try:
-            self._retire(partition.log, due_ms)
+            self.folders.retire(partition.log, partition.directory, due_ms)
         except OSError as error:
             log.error(  # noqa: TRY400 # the cause is in the message; a person must act
                 "a partition is gone, but its folder stays on the disk: %s",
                 error,
                 extra={"folder": partition.log.directory},
             )
+            partition.directory.suspect(error)
 
-    def _sync_names(self) -> None:
-        try:
-            self._directory.disk.sync_dir(self._directory.path)
-        except OSError as error:
-            # After a power loss a folder may have its old name again; its topic id tells it apart.
-            log.warning("the data directory could not be synced: %s", error)
+    def _sync_names(self, gone: Iterable[Partition]) -> None:
+        for directory in dict.fromkeys(partition.directory for partition in gone):
+            self.folders.sync_names(directory)
 
     def _forget(self, topic: TopicImage, index: int) -> Partition | None:
         self._unopened.pop((topic.topic_id, index), None)
         self._unusable.discard((topic.topic_id, index))
         partition = self._by_id.pop((topic.topic_id, index), None)
+        if partition is not None:
+            partition.directory.replica_count -= 1
+            self.unrecorded.pop(partition, None)
         # The name may already belong to a new topic.
         if partition is not None and self._by_name.get((topic.name, index)) is partition:
             del self._by_name[topic.name, index]
         return partition
 
-    def _retire(self, retired: PartitionLog, due_ms: int) -> None:
-        """Free the name at once and the disk later: readers may still be sending from the files.
+    # -- failing and stopping --------------------------------------------------------------------
 
-        The caller syncs the data directory when it has retired all that it wants to.
-        """
-        retired.abandon()
-        suffix = f".{self._rng.uuid().hex()}{DELETED_SUFFIX}"
-        name = retired.directory.rpartition("/")[2][: FOLDER_NAME_LENGTH_MAX - len(suffix)]
-        path = f"{self._directory.path}/{name}{suffix}"
-        self._directory.disk.rename(retired.directory, path)
-        self.removals.add_folder(path, due_ms)
+    def directory_failed(self, directory: LogDirectory) -> int:
+        """Take offline what lies in a directory that cannot be used any more; how many that are."""
+        lost = [partition for partition in self if partition.directory is directory]
+        for partition in lost:
+            if partition.offline_reason is None:
+                partition.take_offline(f"its directory failed: {directory.failure}")
+        return len(lost)
 
-    def _find_deleted(self, folders: Iterable[str], now_ms: int) -> None:
-        """Folders that an earlier run renamed but did not live to remove."""
-        for name in folders:
-            if name.endswith(DELETED_SUFFIX):
-                self.removals.add_folder(f"{self._directory.path}/{name}", now_ms)
-
-    def close(self) -> bool:
-        """Flush and close every log; whether all of them are whole and on the disk."""
-        safe = not self._unusable
+    def close(self) -> None:
+        """Flush and close every log; `is_whole` of each directory says how that went."""
         for partition in self:
-            safe &= partition.offline_reason is None
+            if partition.directory.failure is not None:
+                partition.log.abandon()
+                continue
             try:
                 partition.log.close()
             except StorageError as error:
-                safe = False
+                partition.directory.is_whole = False
                 log.error(  # noqa: TRY400 # the cause is in the message; a person must act
                     "a partition could not be flushed: %s",
                     error.message,
                     extra={"partition": str(partition)},
                 )
-        return safe
+            if partition.offline_reason is not None:
+                partition.directory.is_whole = False
 
 
 def _why_missing(

@@ -37,6 +37,7 @@ class Retention:
             try:
                 await self._apply(partition, is_stopping)
             except (OSError, StorageError) as error:
+                partition.directory.suspect(error)
                 log.error(  # noqa: TRY400 # the cause is in the message; the next round tries again
                     "a segment could not be let go: %s", error, extra={"partition": str(partition)}
                 )

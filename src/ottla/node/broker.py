@@ -8,7 +8,9 @@ import logging
 import signal
 import sys
 from collections.abc import Mapping
+from typing import Any
 
+from ottla.base.errors import UserError
 from ottla.node.logging import log_to_stderr
 from ottla.node.node import Node
 from ottla.node.process import milliseconds_since_start, settle_memory
@@ -35,12 +37,24 @@ async def _run(texts: Mapping[str, str]) -> None:
     node = await Node.start(BrokerSettings(texts))
     _say_ready(node)
     settle_memory()
-    await stop.wait()
+    await _stop_or_loss(stop, node)
     # A second signal ends the process as it would any other: the log is checked at the next start.
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(number)
     log.info("stopping")
     await node.stop()
+    if node.lost.done():
+        raise UserError(node.lost.result())
+
+
+async def _stop_or_loss(stop: asyncio.Event, node: Node) -> None:
+    """Until somebody wants the broker to stop, or it cannot go on."""
+    stopping = asyncio.ensure_future(stop.wait())
+    either: set[asyncio.Future[Any]] = {stopping, node.lost}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if node.lost.done():
+        log.error("the node cannot go on: %s", node.lost.result())
 
 
 def _say_ready(node: Node) -> None:
@@ -55,4 +69,4 @@ def _say_ready(node: Node) -> None:
     }
     sys.stdout.write(json.dumps(ready, separators=(",", ":")) + "\n")
     sys.stdout.flush()
-    log.info("serving", extra={"listen": ready["listen"], "data": node.data_directory})
+    log.info("serving", extra={"listen": ready["listen"], "data": node.data_directories})

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
 
-from ottla.base.errors import ProtocolError, UserError
+from ottla.base.errors import ProtocolError
 from ottla.base.ids import NodeId
 from ottla.base.limits import READ_BUDGET_BYTES
 from ottla.broker.addresses import AdvertisedAddresses
 from ottla.broker.broker import Broker
+from ottla.broker.cleaning import Cleaning
 from ottla.broker.discovery import load_handlers
+from ottla.broker.disk_watch import DiskWatch
 from ottla.broker.dispatch import Dispatcher
 from ottla.broker.fetch import FetchPath
 from ottla.broker.fetch_sessions import FetchSessions
+from ottla.broker.group_coordinator import GroupCoordinator
 from ottla.broker.housekeeping import Housekeeping
-from ottla.broker.log_directory import LogDirectory
+from ottla.broker.log_directories import LogDirectories
 from ottla.broker.metadata_service import MetadataService
 from ottla.broker.produce import ProducePath
+from ottla.broker.replica_moves import ReplicaMoves
 from ottla.broker.replicas import LocalReplicas
+from ottla.broker.transaction_coordinator import TransactionCoordinator
+from ottla.log.errors import StorageError
 from ottla.log.open_files import OpenFiles
 from ottla.metadata.brokers import Registration
 from ottla.metadata.image import EndpointImage
+from ottla.node.cleaner import cleaning_of
+from ottla.node.directory_locks import DirectoryLocks
 from ottla.node.process import raise_open_files_limit
 from ottla.quorum.embedded import EmbeddedQuorum
 from ottla.settings import broker as keys
@@ -43,20 +52,31 @@ ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 # compared with, not bound
 
 
 class Node:
-    """A running broker. Make it with `start`, end it with `stop`."""
+    """A running broker. Make it with `start`, end it with `stop`.
+
+    `lost` gets a reason where the node cannot go on, and is to be stopped.
+    """
 
     def __init__(
         self,
         broker: Broker,
         quorum: EmbeddedQuorum,
-        directory: LogDirectory,
+        directories: LogDirectories,
+        locks: DirectoryLocks,
         listeners: list[Listener],
         dispatcher: Dispatcher,
         housekeeping: Housekeeping,
+        disk_watch: DiskWatch,
+        cleaning: Cleaning,
+        lost: asyncio.Future[str],
     ) -> None:
         self.broker = broker
+        self.lost = lost
         self._quorum = quorum
-        self._directory = directory
+        self._directories = directories
+        self._locks = locks
+        self._disk_watch = disk_watch
+        self.cleaning = cleaning
         self._listeners = listeners
         self._dispatcher = dispatcher
         self._housekeeping = housekeeping
@@ -67,8 +87,9 @@ class Node:
         return self._listeners[0].address
 
     @property
-    def data_directory(self) -> str:
-        return self._directory.path
+    def data_directories(self) -> list[str]:
+        """Those that can be used."""
+        return [directory.path for directory in self._directories.online]
 
     @classmethod
     async def start(cls, settings: BrokerSettings) -> Node:
@@ -79,19 +100,14 @@ class Node:
         files_limit = raise_open_files_limit()
         load_handlers()
         clock, rng, disk = SystemClock(), SystemRng(), LocalDisk()
-        node_id = NodeId(settings[keys.NODE_ID])
-        directory = LogDirectory.open(
-            _data_directory(settings),
-            disk,
-            rng,
-            node_id=node_id,
-            cluster_id=settings[keys.CLUSTER_ID],
-        )
-        quorum = EmbeddedQuorum(directory.path, disk=disk, clock=clock)
+        locks = DirectoryLocks(settings[keys.NODE_ID])
         with contextlib.ExitStack() as undo:
+            undo.callback(locks.release)
+            directories = LogDirectories.open(settings, disk, rng, hold=locks.hold)
+            quorum = EmbeddedQuorum(directories.metadata.path, disk=disk, clock=clock)
             try:
                 node = await cls._start_on(
-                    quorum, directory, settings, clock, rng, files_limit, undo
+                    quorum, directories, locks, settings, clock, rng, files_limit, undo
                 )
             except BaseException:
                 await quorum.close()
@@ -103,14 +119,15 @@ class Node:
     async def _start_on(
         cls,
         quorum: EmbeddedQuorum,
-        directory: LogDirectory,
+        directories: LogDirectories,
+        locks: DirectoryLocks,
         settings: BrokerSettings,
         clock: SystemClock,
         rng: SystemRng,
         files_limit: int,
         undo: contextlib.ExitStack,
     ) -> Node:
-        cluster_id = directory.meta.cluster_id
+        cluster_id = directories.cluster_id
         metadata = await MetadataService.join(
             quorum,
             node_id=settings[keys.NODE_ID],
@@ -120,23 +137,32 @@ class Node:
         )
         replicas = LocalReplicas(
             NodeId(settings[keys.NODE_ID]),
-            directory,
-            OpenFiles(directory.disk, int(files_limit * OPEN_FILES_SHARE)),
+            directories,
+            OpenFiles(directories.disk, int(files_limit * OPEN_FILES_SHARE)),
             settings,
             rng,
         )
+        moves = ReplicaMoves(
+            replicas, clock, bytes_per_second_max=settings[keys.REPLICA_MOVE_BYTES_PER_SECOND]
+        )
+        groups = GroupCoordinator(replicas, metadata, settings, clock)
         broker = Broker(
             node_id=settings[keys.NODE_ID],
             cluster_id=cluster_id,
             settings=settings,
             metadata=metadata,
             replicas=replicas,
+            moves=moves,
             produce=ProducePath(replicas, clock),
             fetch=FetchPath(
                 replicas,
                 FetchSessions(settings[keys.MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS], rng),
                 clock,
                 bytes_max=settings[keys.FETCH_MAX_BYTES],
+            ),
+            groups=groups,
+            transactions=TransactionCoordinator(
+                replicas, metadata, settings, clock, groups.runtime
             ),
             addresses=AdvertisedAddresses(settings[keys.NODE_ID], settings.advertised_endpoints),
             clock=clock,
@@ -149,16 +175,16 @@ class Node:
             cluster_id=cluster_id,
             incarnation_id=rng.uuid(),
             endpoints=_endpoints(listeners, settings),
-            log_directories=(directory.meta.directory_id,),
+            log_directories=tuple(directory.id for directory in directories.online),
             rack=settings[keys.BROKER_RACK],
-            previous_epoch=directory.previous_epoch,
+            previous_epoch=directories.previous_epoch,
         )
         await metadata.register(registration)
-        directory.mark_started()
+        for directory in directories.online:
+            directory.mark_started()
         replicas.load(metadata.image, clock.monotonic_ms())
         housekeeping = Housekeeping(
             replicas,
-            directory,
             metadata,
             clock,
             checkpoint_interval_ms=settings[keys.LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS],
@@ -170,46 +196,93 @@ class Node:
         )
         metadata.follow(housekeeping.follow)
         await metadata.unfence()
+        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        disk_watch = _watch_disks(broker, quorum, lost)
         housekeeping.start()
+        disk_watch.start()
+        moves.start()
+        broker.groups.start()
+        broker.transactions.start()
+        cleaning = cleaning_of(settings, replicas, clock)
+        cleaning.start()
         for listener in listeners:
             await listener.accept()
-        return cls(broker, quorum, directory, listeners, dispatcher, housekeeping)
+        return cls(
+            broker,
+            quorum,
+            directories,
+            locks,
+            listeners,
+            dispatcher,
+            housekeeping,
+            disk_watch,
+            cleaning,
+            lost,
+        )
 
     async def stop(self) -> None:
         """Stop in order: no new requests, answers out, everything on the disk, the clean mark."""
         for listener in self._listeners:
             listener.stop_accepting()
         self.broker.fetch.finish_waiting()
+        await self.broker.transactions.stop()
+        await self.broker.groups.stop()
         await self._dispatcher.stop()
         for listener in self._listeners:
             await listener.stop(CLOSE_GRACE_SECONDS)
+        await self.cleaning.stop()
+        await self.broker.moves.stop()
         await self._housekeeping.stop()
+        await self._disk_watch.stop()
         try:
             await self.broker.metadata.shut_down()
         except ProtocolError as refused:
             # The cluster will notice by itself; what matters now is the data.
             log.warning("leadership could not be handed over: %s", refused.message)
-        safe = self.broker.replicas.close()
+        self.broker.replicas.close()
+        safe = True
         try:
             self._housekeeping.write_checkpoints()
         except OSError as error:
             log.error("the checkpoints could not be written: %s", error)  # noqa: TRY400 # told in words
             safe = False
-        await self._quorum.close()
-        if not safe:
+        await self._close_quorum()
+        if safe and self._directories.mark_clean(self.broker.metadata.broker_epoch):
+            log.info("stopped cleanly")
+        else:
             log.error("stopped, but some data may not be on the disk: the next start checks it")
-            return
-        self._directory.mark_clean(self.broker.metadata.broker_epoch)
-        log.info("stopped cleanly")
+        self._locks.release()
+
+    async def _close_quorum(self) -> None:
+        try:
+            await self._quorum.close()
+        except StorageError as error:
+            # What is acknowledged was synced before; a failed disk keeps us from no more than that.
+            log.error("the metadata log could not be closed: %s", error.message)  # noqa: TRY400 # told in words
 
 
-def _data_directory(settings: BrokerSettings) -> str:
-    directories = settings.data_directories
-    if len(directories) > 1:
-        raise UserError(
-            f"log.dirs names {len(directories)} directories; this version keeps all data in one"
-        )
-    return directories[0]
+def _watch_disks(broker: Broker, quorum: EmbeddedQuorum, lost: asyncio.Future[str]) -> DiskWatch:
+    directories = broker.replicas.directories
+
+    def node_lost(reason: str) -> None:
+        if not lost.done():
+            lost.set_result(reason)
+
+    def metadata_refused(error: Exception) -> None:
+        directories.metadata.suspect(error)
+        if quorum.has_failed:
+            node_lost(
+                f"the metadata log in {directories.metadata.path} failed: {error}. "
+                "Check the disk, then start again."
+            )
+
+    broker.metadata.when_refused(metadata_refused)
+    return DiskWatch(
+        directories,
+        broker.replicas,
+        headroom_bytes=broker.settings[keys.DISK_HEADROOM_BYTES],
+        node_lost=node_lost,
+    )
 
 
 def _bind(

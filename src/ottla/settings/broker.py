@@ -6,11 +6,13 @@ the synonyms in `settings.topic`, with the same kind, default and bounds.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
+from ottla.settings import coordinators as coordinators  # they declare their keys beside these
 from ottla.settings import topic
-from ottla.settings.checks import at_least
+from ottla.settings.checks import at_least, between
 from ottla.settings.endpoints import Endpoint, listener_list, parse_endpoints
 from ottla.settings.engine import (
     Change,
@@ -18,12 +20,10 @@ from ottla.settings.engine import (
     Layer,
     Layers,
     Setting,
-    SettingTable,
     Synonym,
 )
-from ottla.settings.values import INT_MAX, SettingKind
-
-SETTINGS = SettingTable("broker setting")
+from ottla.settings.table import SETTINGS as SETTINGS  # the whole table, for those who list it
+from ottla.settings.values import INT_MAX, LONG_MAX, SettingKind
 
 _BOOLEAN, _INT, _LONG = SettingKind.BOOLEAN, SettingKind.INT, SettingKind.LONG
 _STRING, _LIST = SettingKind.STRING, SettingKind.LIST
@@ -80,7 +80,30 @@ LOG_DIRS: Setting[tuple[str, ...]] = SETTINGS.declare(
     _LIST,
     "log.dirs",
     (),
-    "Directories of all data. The first one holds the metadata log too.",
+    "Directories of all data, as a rule one for each disk. A new partition goes to the one with the "
+    "fewest. The first one holds the metadata log too, unless metadata.log.dir names another.",
+)
+METADATA_LOG_DIR: Setting[str | None] = SETTINGS.declare(
+    _STRING,
+    "metadata.log.dir",
+    None,
+    "Directory of the metadata log: one of log.dirs, or one that holds nothing else. Without it "
+    "the node cannot run.",
+)
+DISK_HEADROOM_BYTES = SETTINGS.declare(
+    _LONG,
+    "ottla.disk.headroom.bytes",
+    -1,
+    "Bytes that stay free on each disk: below them records and new topics are refused, while "
+    "reads, deletions and retention go on. -1 for 256 MiB, or a twentieth of a smaller disk.",
+    check=at_least(-1),
+)
+REPLICA_MOVE_BYTES_PER_SECOND = SETTINGS.declare(
+    _LONG,
+    "replica.alter.log.dirs.io.max.bytes.per.second",
+    LONG_MAX,
+    "Most bytes that are copied in a second while replicas move between directories.",
+    check=at_least(1),
 )
 
 # ── topics ───────────────────────────────────────────────────────────────────────────────────────
@@ -154,6 +177,58 @@ REPLICA_LAG_TIME_MAX_MS = SETTINGS.declare(
     30_000,
     "Milliseconds that a follower may be behind before it leaves the in-sync replicas.",
     check=at_least(1),
+)
+
+# ── compaction ───────────────────────────────────────────────────────────────────────────────────
+LOG_CLEANER_ENABLE = SETTINGS.declare(
+    _BOOLEAN,
+    "log.cleaner.enable",
+    default=True,
+    doc="Whether topics with the cleanup policy compact are compacted. Without it they grow for "
+    "ever.",
+)
+LOG_CLEANER_THREADS = SETTINGS.declare(
+    _INT,
+    "log.cleaner.threads",
+    1,
+    "Partitions that are compacted at a time, each by a process of its own.",
+    check=at_least(1),
+)
+LOG_CLEANER_DEDUPE_BUFFER_SIZE = SETTINGS.declare(
+    _LONG,
+    "log.cleaner.dedupe.buffer.size",
+    128 * _MIB,
+    "Memory in bytes for the keys of the partitions that are compacted at a time, 24 for each key. "
+    "With more keys than it holds, a partition is compacted in several turns.",
+    check=at_least(_MIB),
+)
+LOG_CLEANER_IO_BUFFER_SIZE = SETTINGS.declare(
+    _INT,
+    "log.cleaner.io.buffer.size",
+    512 * 1024,
+    "Memory in bytes for reading and writing during compaction.",
+    check=at_least(0),
+)
+LOG_CLEANER_IO_BUFFER_LOAD_FACTOR = SETTINGS.declare(
+    SettingKind.DOUBLE,
+    "log.cleaner.io.buffer.load.factor",
+    0.9,
+    "How full the memory for keys may become. More takes more keys at a time and longer for each.",
+    check=between(0.01, 1),
+)
+LOG_CLEANER_IO_MAX_BYTES_PER_SECOND = SETTINGS.declare(
+    SettingKind.DOUBLE,
+    "log.cleaner.io.max.bytes.per.second",
+    sys.float_info.max,
+    "Most bytes a second that compaction reads and writes, over all partitions.",
+    check=at_least(1),
+)
+LOG_CLEANER_BACKOFF_MS = SETTINGS.declare(
+    _LONG,
+    "log.cleaner.backoff.ms",
+    15_000,
+    "Milliseconds until compaction looks again, where it found nothing to do.",
+    check=at_least(0),
 )
 
 # ── connections and requests ─────────────────────────────────────────────────────────────────────

@@ -153,7 +153,7 @@ def test_a_failed_sync_is_never_acknowledged_and_takes_the_partition_offline(
 def test_a_flush_that_cannot_begin_is_refused_and_tried_again(
     broker: MemoryBroker, threads: HeldThreads, client: Client
 ) -> None:
-    broker.disk.fail("open", "partition.metadata", errno.ENOSPC)
+    broker.disk.fail("open", "partition.metadata", errno.EMFILE)
     for acks in (ALL, LEADER):
         write(client, b"a", topic="fresh", acks=acks)
         assert [code for code, _ in outcomes(client)] == [ErrorCode.KAFKA_STORAGE_ERROR]

@@ -95,7 +95,7 @@ def test_a_duplicate_of_what_the_disk_refuses_is_refused_too(
     broker.create_topic("orders")
     broker.disk.fail("append", LOG, errno.ENOSPC)
     client.send(*[request(b"a", 0, acks=acks)] * 2, version=BY_NAME)
-    broker.disk.heal()
+    broker.heal_disk()
     assert answers(client) == [(ErrorCode.KAFKA_STORAGE_ERROR, -1)] * 2
     assert answer(client, request(b"a", 0)).base_offset == 0
     assert stored(client) == [b"a"]

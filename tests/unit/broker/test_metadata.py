@@ -175,7 +175,7 @@ def test_a_metadata_log_that_cannot_be_written_creates_nothing_and_answers_all_t
         ErrorCode.NONE,
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
     ]
-    broker.disk.heal()
+    broker.heal_disk()
     (topic,) = told(client, about("missing", create=True))
     assert topic.error_code == ErrorCode.NONE
 

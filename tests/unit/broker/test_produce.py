@@ -389,7 +389,7 @@ def test_a_partition_goes_on_after_the_disk_has_room_again(
     broker.disk.fail("append", LOG, errno.ENOSPC)
     full = produce(("orders", 0, batch_of(b"lost")))
     assert refusal(client, full) == ErrorCode.KAFKA_STORAGE_ERROR
-    broker.disk.heal()
+    broker.heal_disk()
     assert place(client, produce(("orders", 0, batch_of(b"b")))) == 1
     assert values_of(read_all(client, "orders")) == [b"a", b"b"]
 
@@ -420,7 +420,7 @@ def test_batches_written_before_a_new_segment_fails_are_acknowledged(
     broker.create_topic("orders", segment_bytes=str(1 << 20))
     broker.disk.fail("append", "00000000000000000001.log", errno.ENOSPC)
     client.send(produce(("orders", 0, half)), produce(("orders", 0, half)), version=BY_NAME)
-    broker.disk.heal()
+    broker.heal_disk()
     answers = [answer for response in client.answers() for answer in _produced(response)]
     assert [(answer.error_code, answer.base_offset) for answer in answers] == [
         (ErrorCode.NONE, 0),

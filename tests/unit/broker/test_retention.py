@@ -164,6 +164,7 @@ def test_folders_of_deleted_topics_go_in_a_thread(broker: MemoryBroker, client: 
     broker.delete_topic("logs")
     (folder,) = broker.folders()
     assert folder.endswith("-delete")
+    broker.loop.finish(broker.disk_watch.stop())
     threads = HeldThreads(broker.loop)
     broker.loop.advance(6 * SECOND)
     assert threads.waiting == 1

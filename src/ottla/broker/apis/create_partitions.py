@@ -18,6 +18,7 @@ async def create_partitions(
 ) -> CreatePartitionsResponse:
     """Grow each topic by itself."""
     try:
+        broker.replicas.directories.check_room_for_more()
         return await broker.metadata.create_partitions(request)
     except ProtocolError as refused:
         return CreatePartitionsResponse(

@@ -18,6 +18,7 @@ async def create_topics(
 ) -> CreateTopicsResponse:
     """Create, or with `validate_only` judge, each topic by itself."""
     try:
+        broker.replicas.directories.check_room_for_more()
         return await broker.metadata.create_topics(request)
     except ProtocolError as refused:
         return CreateTopicsResponse(

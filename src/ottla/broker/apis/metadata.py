@@ -68,9 +68,12 @@ async def _create_missing(request: MetadataRequest, broker: Broker) -> None:
     missing = [
         topic.name
         for topic in request.topics
-        if topic.name and topic.name not in known and is_topic_name(topic.name)
+        if topic.name
+        and topic.name not in known
+        and is_topic_name(topic.name)
+        and not is_internal(topic.name)  # coordinators make theirs, with settings of their own
     ]
-    if not missing:
+    if not missing or not broker.replicas.directories.has_room:
         return
     try:
         await broker.metadata.create_topics_by_default(missing)
