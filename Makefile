@@ -51,11 +51,19 @@ interop: setup ## Real clients in bulk: librdkafka, kafka-python, aiokafka, kcat
 java: ## Fetch Apache Kafka's own client and tools into .java (needs a JVM and Maven; the tests use them)
 	mvn --quiet --batch-mode --file tests/interop/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.java
 
+.PHONY: librdkafka
+librdkafka: ## Build librdkafka's own test suite into .librdkafka (needs npm and C and C++ compilers; 3 minutes)
+	tests/interop/librdkafka/build.sh .librdkafka
+
+.PHONY: kafka-python-suite
+kafka-python-suite: setup ## Fetch kafka-python's own integration tests into .kafka-python
+	tests/interop/kafka_python_suite/fetch.sh $(RUN) .kafka-python
+
 .PHONY: bench
 bench: setup ## Measure: requests, bytes, memory, start-up, beside the machine's own floors
 	$(RUN) -m benchmarks
 
 .PHONY: clean
 clean: ## Remove the environment and every cache, never data
-	rm -rf $(VENV) .java build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .java .librdkafka .kafka-python build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,15 +15,20 @@ from ottla.base.ids import NodeId
 from ottla.broker.addresses import AdvertisedAddresses
 from ottla.broker.broker import Broker
 from ottla.broker.discovery import load_handlers
+from ottla.broker.disk_watch import LOOK_SECONDS_MAX, DiskWatch
 from ottla.broker.dispatch import Dispatcher
 from ottla.broker.fetch import FetchPath
 from ottla.broker.fetch_sessions import FetchSessions
+from ottla.broker.group_coordinator import GroupCoordinator
 from ottla.broker.housekeeping import Housekeeping
+from ottla.broker.log_directories import LogDirectories
 from ottla.broker.log_directory import LogDirectory
 from ottla.broker.metadata_service import MetadataService
 from ottla.broker.partition import Partition
 from ottla.broker.produce import ProducePath
+from ottla.broker.replica_moves import ReplicaMoves
 from ottla.broker.replicas import LocalReplicas
+from ottla.broker.transaction_coordinator import TransactionCoordinator
 from ottla.log.open_files import OpenFiles
 from ottla.metadata.brokers import Registration
 from ottla.metadata.image import EndpointImage
@@ -45,21 +50,28 @@ class MemoryBroker:
     """One node; `stop` and `start` again keep its disk."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        """`settings` by their Kafka names, with `_` for the dots."""
-        self.path = str(folder / "data")
-        (folder / "data" / FOLDER).mkdir(parents=True, exist_ok=True)
-        self.settings = BrokerSettings(
-            {name.replace("_", "."): text for name, text in settings.items()}
-        )
+        """`settings` by their Kafka names, with `_` for the dots.
+
+        All data is in `path`, unless `log_dirs` names folders, of which `path` then is the first.
+        """
+        texts = {name.replace("_", "."): text for name, text in settings.items()}
+        texts.setdefault("log.dirs", str(folder / "data"))
+        self.settings = BrokerSettings(texts)
+        self.path = self.settings.data_directories[0]
+        (Path(self.path) / FOLDER).mkdir(parents=True, exist_ok=True)
         self.clock = SteppedClock()
         self.loop = SteppedLoop(self.clock)
         self.disk = WatchedDisk()
         self.disk.make_dir(self.path.rpartition("/")[0])
+        self.disk.settle()
         self.rng = SeededRng()
         self.broker: Broker
         self.dispatcher: Dispatcher
         self.housekeeping: Housekeeping
         self.directory: LogDirectory
+        self.directories: LogDirectories
+        self.disk_watch: DiskWatch
+        self.lost: list[str] = []
         self._quorum: EmbeddedQuorum | None = None
 
     # -- life ------------------------------------------------------------------------------------
@@ -92,30 +104,36 @@ class MemoryBroker:
     async def _start(self) -> None:
         load_handlers()
         settings = self.settings
-        self.directory = LogDirectory.open(
-            self.path,
-            self.disk,
-            self.rng,
-            node_id=NODE_ID,
-            cluster_id=settings[keys.CLUSTER_ID],
+        self.directories = LogDirectories.open(
+            settings, self.disk, self.rng, hold=lambda path: None
         )
-        cluster_id = self.directory.meta.cluster_id
+        self.directory = self.directories.metadata
+        cluster_id = self.directories.cluster_id
         metadata = await self._join(NODE_ID, cluster_id)
         replicas = LocalReplicas(
-            NodeId(NODE_ID), self.directory, OpenFiles(self.disk), settings, self.rng
+            NodeId(NODE_ID), self.directories, OpenFiles(self.disk), settings, self.rng
         )
+        moves = ReplicaMoves(
+            replicas, self.clock, bytes_per_second_max=settings[keys.REPLICA_MOVE_BYTES_PER_SECOND]
+        )
+        groups = GroupCoordinator(replicas, metadata, settings, self.clock)
         self.broker = Broker(
             node_id=NODE_ID,
             cluster_id=cluster_id,
             settings=settings,
             metadata=metadata,
             replicas=replicas,
+            moves=moves,
             produce=ProducePath(replicas, self.clock),
             fetch=FetchPath(
                 replicas,
                 FetchSessions(settings[keys.MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS], self.rng),
                 self.clock,
                 bytes_max=settings[keys.FETCH_MAX_BYTES],
+            ),
+            groups=groups,
+            transactions=TransactionCoordinator(
+                replicas, metadata, settings, self.clock, groups.runtime
             ),
             addresses=AdvertisedAddresses(NODE_ID, settings.advertised_endpoints),
             clock=self.clock,
@@ -128,16 +146,16 @@ class MemoryBroker:
                 cluster_id=cluster_id,
                 incarnation_id=self.rng.uuid(),
                 endpoints={"PLAINTEXT": EndpointImage("localhost", 9092, 0)},
-                log_directories=(self.directory.meta.directory_id,),
+                log_directories=tuple(found.id for found in self.directories.online),
                 rack=settings[keys.BROKER_RACK],
-                previous_epoch=self.directory.previous_epoch,
+                previous_epoch=self.directories.previous_epoch,
             )
         )
-        self.directory.mark_started()
+        for directory in self.directories.online:
+            directory.mark_started()
         replicas.load(metadata.image, self.clock.monotonic_ms())
         self.housekeeping = Housekeeping(
             replicas,
-            self.directory,
             metadata,
             self.clock,
             checkpoint_interval_ms=settings[keys.LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS],
@@ -149,7 +167,18 @@ class MemoryBroker:
         )
         metadata.follow(self.housekeeping.follow)
         await metadata.unfence()
+        self.disk_watch = DiskWatch(
+            self.directories,
+            replicas,
+            headroom_bytes=settings[keys.DISK_HEADROOM_BYTES],
+            node_lost=self.lost.append,
+        )
+        metadata.when_refused(self.directory.suspect)
         self.housekeeping.start()
+        self.broker.groups.start()
+        self.broker.transactions.start()
+        self.disk_watch.start()
+        moves.start()
 
     async def _join(self, node_id: int, cluster_id: str) -> MetadataService:
         self._quorum = EmbeddedQuorum(self.path, disk=self.disk, clock=self.clock)
@@ -189,18 +218,25 @@ class MemoryBroker:
 
     async def _stop(self) -> None:
         self.broker.fetch.finish_waiting()
+        await self.broker.transactions.stop()
+        await self.broker.groups.stop()
         await self.dispatcher.stop()
+        await self.broker.moves.stop()
         await self.housekeeping.stop()
+        await self.disk_watch.stop()
         await self.broker.metadata.shut_down()
-        safe = self.broker.replicas.close()
+        self.broker.replicas.close()
         self.housekeeping.write_checkpoints()
         await self.quorum.close()
         self._quorum = None
-        if safe:
-            self.directory.mark_clean(self.broker.metadata.broker_epoch)
+        self.directories.mark_clean(self.broker.metadata.broker_epoch)
 
     async def _let_go(self) -> None:
+        await self.broker.transactions.stop()
+        await self.broker.groups.stop()
+        await self.broker.moves.stop()
         await self.housekeeping.stop()
+        await self.disk_watch.stop()
         await self.quorum.close()
         self._quorum = None
 
@@ -234,6 +270,11 @@ class MemoryBroker:
         response = self.loop.finish(self.broker.metadata.delete_topics(request, version=6))
         assert response.responses[0].error_code == ErrorCode.NONE
 
+    def heal_disk(self) -> None:
+        """Let the disk work again, and the broker notice."""
+        self.disk.heal()
+        self.loop.advance(int(LOOK_SECONDS_MAX * 1000))
+
     def partition(self, topic: str, index: int = 0) -> Partition:
         """The replica on this node."""
         found = self.broker.replicas.find(topic, index)
@@ -251,7 +292,7 @@ class MemoryBroker:
     def _is_folder(self, name: str) -> bool:
         try:
             self.disk.list_dir(f"{self.path}/{name}")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         return True
 

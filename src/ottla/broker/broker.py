@@ -7,9 +7,12 @@ import msgspec
 from ottla.base.world import Clock, Rng
 from ottla.broker.addresses import AdvertisedAddresses
 from ottla.broker.fetch import FetchPath
+from ottla.broker.group_coordinator import GroupCoordinator
 from ottla.broker.metadata_service import MetadataService
 from ottla.broker.produce import ProducePath
+from ottla.broker.replica_moves import ReplicaMoves
 from ottla.broker.replicas import LocalReplicas
+from ottla.broker.transaction_coordinator import TransactionCoordinator
 from ottla.settings.broker import BrokerSettings
 
 
@@ -21,8 +24,11 @@ class Broker(msgspec.Struct, frozen=True):
     settings: BrokerSettings
     metadata: MetadataService
     replicas: LocalReplicas
+    moves: ReplicaMoves
     produce: ProducePath
     fetch: FetchPath
+    groups: GroupCoordinator
+    transactions: TransactionCoordinator
     addresses: AdvertisedAddresses
     clock: Clock
     rng: Rng

@@ -101,7 +101,12 @@ class DiskWatch:
 
     async def _run(self) -> None:
         while not self._is_stopping:
-            seconds = await self.check()
+            try:
+                seconds = await self.check()
+            except Exception:
+                # Without this watch nobody would see a disk fill up.
+                log.exception("a look at the disks failed, it will be tried again: please report")
+                seconds = LOOK_SECONDS_MAX
             try:
                 await asyncio.wait_for(self._wake.wait(), seconds)
             except TimeoutError:

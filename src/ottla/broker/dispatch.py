@@ -14,6 +14,7 @@ from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.broker.handlers import Call, Handler, handlers, served_range
 from ottla.broker.metadata_answers import AnswerKey, MetadataAnswers
 from ottla.broker.replies import Exchange
+from ottla.broker.transactional_produce import TransactionalProduce
 from ottla.transport.connection import Connection, Reply
 from ottla.wire.compiler import codec
 from ottla.wire.headers import RequestHeader, decode_request_header
@@ -42,6 +43,7 @@ class Dispatcher:
         self._broker = broker
         self._tasks: set[asyncio.Task[None]] = set()
         self._metadata_answers = MetadataAnswers()
+        self._transactional_produce = TransactionalProduce(broker, _blame_ourselves)
 
     def frame(self, connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
         """See `transport.connection.FrameHandler`."""
@@ -67,8 +69,9 @@ class Dispatcher:
 
     async def stop(self) -> None:
         """Wait for the requests that are being served."""
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        tasks = self._tasks | self._transactional_produce.tasks
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _serve(self, connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
         header, body = decode_request_header(buffer, start, end)
@@ -90,13 +93,18 @@ class Dispatcher:
         exchange = Exchange(header, Reply(connection))
         connection.expect(exchange.reply)
         if header.api_key == PRODUCE:
-            self._broker.produce.frame(cast(ProduceRequest, request), exchange)
-            return True
+            return self._produce(cast(ProduceRequest, request), exchange)
         # Whatever comes after a produce must see what it wrote.
         self._broker.produce.commit()
         if header.api_key == FETCH:
             return self._broker.fetch.frame(cast(FetchRequest, request), exchange)
         return self._call(handler, request, exchange, key)
+
+    def _produce(self, request: ProduceRequest, exchange: Exchange) -> bool:
+        if request.transactional_id is not None:
+            return self._transactional_produce.frame(request, exchange)
+        self._broker.produce.frame(request, exchange)
+        return True
 
     def _call(
         self, handler: Handler, request: Message, exchange: Exchange, key: AnswerKey | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +19,7 @@ from ottla.broker.partition import Partition
 from ottla.broker.replies import Exchange
 from ottla.log.config import FLUSH_NEVER
 from ottla.log.errors import DuplicateBatchError, StorageError
+from ottla.log.producers import Verification
 from ottla.log.validation import RefusedRecordsError, validate_batch
 from ottla.replication.acks import PendingAck
 from ottla.wire.messages.produce import (
@@ -63,10 +65,25 @@ class StagedBatch(msgspec.Struct, gc=False):
 class PendingProduce:
     """One produce request between its parsing and its answer."""
 
-    __slots__ = ("acks", "exchange", "response", "staged", "timeout_ms", "timer", "waiting")
+    __slots__ = (
+        "acks",
+        "exchange",
+        "response",
+        "staged",
+        "timeout_ms",
+        "timer",
+        "verification",
+        "waiting",
+    )
 
-    def __init__(self, exchange: Exchange, request: ProduceRequest) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        request: ProduceRequest,
+        verification: Verification | None = None,
+    ) -> None:
         self.exchange = exchange
+        self.verification = verification
         self.acks = request.acks
         self.timeout_ms = request.timeout_ms
         self.response = ProduceResponse()
@@ -105,9 +122,20 @@ class ProducePath:
         self._syncing: set[Partition] = set()
         self._loop = asyncio.get_running_loop()
 
-    def frame(self, request: ProduceRequest, exchange: Exchange) -> None:
-        """Stage one request; `commit` answers it."""
-        pending = PendingProduce(exchange, request)
+    def frame(
+        self,
+        request: ProduceRequest,
+        exchange: Exchange,
+        verification: Verification | None = None,
+        refusals: Iterable[TopicProduceResponse] = (),
+    ) -> None:
+        """Stage one request; `commit` answers it.
+
+        `verification` is what its transactional batches stand on, and `refusals` are the answers
+        of partitions that were taken out of it: see `transactional_produce.py`.
+        """
+        pending = PendingProduce(exchange, request, verification)
+        pending.response.responses.extend(refusals)
         if not ACKS_ALL <= request.acks <= ACKS_LEADER:
             self._refuse_all(request, pending, ErrorCode.INVALID_REQUIRED_ACKS)
         else:
@@ -164,7 +192,9 @@ class ProducePath:
             return _refusal(data.index, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
         try:
             batch, header = validate_batch(data.records, config=partition.log.config, now_ms=now_ms)
-            base_offset = partition.log.stage(batch, header, partition.leader_epoch, now_ms)
+            base_offset = partition.log.stage(
+                batch, header, partition.leader_epoch, now_ms, pending.verification
+            )
         except DuplicateBatchError as stored:
             return self._answer_duplicate(partition, data.index, pending, stored)
         except RefusedRecordsError as refused:
@@ -229,7 +259,10 @@ class ProducePath:
                     error.message,
                     extra={"partition": str(partition)},
                 )
-                failed[partition] = error
+                # Its traceback holds the files of the log, and would be held by its own frame: a
+                # deleted log would keep its room on the disk.
+                failed[partition] = error.with_traceback(None)
+                partition.directory.suspect(error)
             if partition.flush_messages != FLUSH_NEVER and partition.must_flush:
                 self._syncing.add(partition)
                 partition.flushing.request()
@@ -281,6 +314,10 @@ def _may_append(partition: Partition, acks: int) -> ErrorCode:
     """Whether this broker may take a write for the partition now."""
     if partition.leader is None or partition.offline_reason is not None:
         return partition.check_leadership(-1)
+    if partition.is_internal:
+        return ErrorCode.INVALID_TOPIC_EXCEPTION  # its coordinator counts on writing it alone
+    if partition.directory.is_full:
+        return ErrorCode.KAFKA_STORAGE_ERROR  # clients try again: there may be room by then
     if acks == ACKS_ALL and not partition.leader.has_enough_replicas(partition.min_insync_replicas):
         return ErrorCode.NOT_ENOUGH_REPLICAS
     return ErrorCode.NONE

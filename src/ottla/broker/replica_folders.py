@@ -9,7 +9,7 @@ import logging
 
 import msgspec
 
-from ottla.base.ids import Offset, TopicPartition, Uuid
+from ottla.base.ids import ZERO_UUID, Offset, TopicPartition, Uuid
 from ottla.base.world import Rng
 from ottla.broker.log_directories import LogDirectories
 from ottla.broker.log_directory import LogDirectory
@@ -105,7 +105,7 @@ class ReplicaFolders:
         """
         ours: list[PlacedLog] = []
         for placed in self._open_all(wanted):
-            if placed.log.topic_id == wanted.topic_id:
+            if self._is_wanted(placed.log, wanted):
                 ours.append(placed)
             else:
                 # A topic of the same name lived here; its deletion did not reach the disk.
@@ -113,6 +113,14 @@ class ReplicaFolders:
         if not ours:
             return self._create(self._place_for(wanted), wanted)
         return ours[0] if len(ours) == 1 else self._choose(ours, wanted)
+
+    @staticmethod
+    def _is_wanted(found: PartitionLog, wanted: WantedLog) -> bool:
+        """Whether a folder holds this topic's data. One that does not say whose, as a power loss
+        may leave it, is taken for an old topic's: a new one begins empty."""
+        if found.topic_id == ZERO_UUID and not wanted.is_new:
+            found.assign_topic_id(Uuid(wanted.topic_id))
+        return found.topic_id == wanted.topic_id
 
     def _open_all(self, wanted: WantedLog) -> list[PlacedLog]:
         """Every folder of this name; all of them or none."""

@@ -14,6 +14,7 @@ from ottla.wire.payloads.metadata import (
 from ottla.wire.schema import Payload
 
 ELIGIBLE_LEADER_REPLICAS = "eligible.leader.replicas.version"
+TRANSACTION_VERSION = "transaction.version"
 
 SUPPORTED = {
     METADATA_VERSION: FeatureRange(7, 30),
@@ -22,7 +23,7 @@ SUPPORTED = {
     "group.version": FeatureRange(0, 1),
     "share.version": FeatureRange(0, 1),
     "streams.version": FeatureRange(0, 1),
-    "transaction.version": FeatureRange(0, 2),
+    TRANSACTION_VERSION: FeatureRange(0, 2),
 }
 """What a node of this release can run: the levels of Apache Kafka 4.3."""
 
@@ -32,7 +33,7 @@ FINALIZED = {
     "group.version": 1,
     "share.version": 1,
     "streams.version": 1,
-    "transaction.version": 2,
+    TRANSACTION_VERSION: 2,
 }
 """What a new cluster runs, the metadata version first: it says how to read the log."""
 

@@ -12,9 +12,23 @@ from ottla.broker import apis
 from ottla.broker.apis.api_versions import served_ranges
 from ottla.broker.discovery import load_handlers
 from ottla.broker.handlers import Handler, handlers
+from ottla.wire.messages.add_offsets_to_txn import AddOffsetsToTxnRequest
+from ottla.wire.messages.add_partitions_to_txn import (
+    AddPartitionsToTxnRequest,
+    AddPartitionsToTxnTopic,
+    AddPartitionsToTxnTransaction,
+)
+from ottla.wire.messages.alter_replica_log_dirs import (
+    AlterReplicaLogDir,
+    AlterReplicaLogDirsRequest,
+    AlterReplicaLogDirTopic,
+)
 from ottla.wire.messages.api_versions import ApiVersionsRequest
+from ottla.wire.messages.consumer_group_describe import ConsumerGroupDescribeRequest
+from ottla.wire.messages.consumer_group_heartbeat import ConsumerGroupHeartbeatRequest
 from ottla.wire.messages.create_partitions import CreatePartitionsRequest, CreatePartitionsTopic
 from ottla.wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
+from ottla.wire.messages.delete_groups import DeleteGroupsRequest
 from ottla.wire.messages.delete_records import (
     DeleteRecordsPartition,
     DeleteRecordsRequest,
@@ -23,21 +37,42 @@ from ottla.wire.messages.delete_records import (
 from ottla.wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
 from ottla.wire.messages.describe_cluster import DescribeClusterRequest
 from ottla.wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
+from ottla.wire.messages.describe_groups import DescribeGroupsRequest
+from ottla.wire.messages.describe_log_dirs import DescribeLogDirsRequest
+from ottla.wire.messages.describe_producers import DescribeProducersRequest
+from ottla.wire.messages.describe_producers import TopicRequest as ProducersOfTopic
 from ottla.wire.messages.describe_topic_partitions import (
     DescribeTopicPartitionsRequest,
     TopicRequest,
 )
+from ottla.wire.messages.describe_transactions import DescribeTransactionsRequest
+from ottla.wire.messages.end_txn import EndTxnRequest
 from ottla.wire.messages.fetch import FetchRequest
 from ottla.wire.messages.find_coordinator import FindCoordinatorRequest
+from ottla.wire.messages.heartbeat import HeartbeatRequest
 from ottla.wire.messages.init_producer_id import InitProducerIdRequest
+from ottla.wire.messages.join_group import JoinGroupRequest
+from ottla.wire.messages.leave_group import LeaveGroupRequest
+from ottla.wire.messages.list_groups import ListGroupsRequest
 from ottla.wire.messages.list_offsets import ListOffsetsRequest
+from ottla.wire.messages.list_transactions import ListTransactionsRequest
 from ottla.wire.messages.metadata import MetadataRequest
+from ottla.wire.messages.offset_commit import OffsetCommitRequest
+from ottla.wire.messages.offset_delete import OffsetDeleteRequest
+from ottla.wire.messages.offset_fetch import OffsetFetchRequest, OffsetFetchRequestGroup
 from ottla.wire.messages.offset_for_leader_epoch import (
     OffsetForLeaderEpochRequest,
     OffsetForLeaderPartition,
     OffsetForLeaderTopic,
 )
 from ottla.wire.messages.produce import ProduceRequest
+from ottla.wire.messages.sync_group import SyncGroupRequest
+from ottla.wire.messages.txn_offset_commit import TxnOffsetCommitRequest
+from ottla.wire.messages.write_txn_markers import (
+    WritableTxnMarker,
+    WritableTxnMarkerTopic,
+    WriteTxnMarkersRequest,
+)
 from ottla.wire.schema import Message, requests, responses
 from tests.support.data_requests import fetch, offset_at, partition_at, produce
 from tests.support.memory_broker import MemoryBroker
@@ -49,11 +84,48 @@ load_handlers()
 MODULES = sorted(module.name for module in pkgutil.iter_modules(apis.__path__))
 BY_ID = 13
 
+
+def _add_partitions(version: int) -> AddPartitionsToTxnRequest:
+    topics = [AddPartitionsToTxnTopic(name="orders", partitions=[0])]
+    if version < 4:
+        return AddPartitionsToTxnRequest(
+            v3_and_below_transactional_id="t",
+            v3_and_below_producer_id=1,
+            v3_and_below_topics=topics,
+        )
+    transaction = AddPartitionsToTxnTransaction(
+        transactional_id="t", producer_id=1, producer_epoch=0, topics=topics
+    )
+    return AddPartitionsToTxnRequest(transactions=[transaction])
+
+
 MINIMAL: dict[type[Message], Callable[[int], Message]] = {
     ProduceRequest: lambda version: produce(("orders", 0, batch_of(b"a"))),
     FetchRequest: lambda version: fetch(("orders", partition_at(0, 0))),
     ListOffsetsRequest: lambda version: offset_at(("orders", 0, -1)),
     MetadataRequest: lambda version: MetadataRequest(topics=[] if version == 0 else None),
+    JoinGroupRequest: lambda version: JoinGroupRequest(
+        group_id="group", session_timeout_ms=10_000, member_id="unknown", protocol_type="consumer"
+    ),
+    SyncGroupRequest: lambda version: SyncGroupRequest(
+        group_id="group", generation_id=1, member_id="unknown"
+    ),
+    HeartbeatRequest: lambda version: HeartbeatRequest(
+        group_id="group", generation_id=1, member_id="unknown"
+    ),
+    LeaveGroupRequest: lambda version: LeaveGroupRequest(group_id="group"),
+    OffsetCommitRequest: lambda version: OffsetCommitRequest(group_id="group"),
+    OffsetFetchRequest: lambda version: OffsetFetchRequest(
+        group_id="group" if version < 8 else "",
+        groups=[OffsetFetchRequestGroup(group_id="group")] if version >= 8 else [],
+    ),
+    OffsetDeleteRequest: lambda version: OffsetDeleteRequest(group_id="group"),
+    DescribeGroupsRequest: lambda version: DescribeGroupsRequest(groups=["group"]),
+    ListGroupsRequest: lambda version: ListGroupsRequest(),
+    DeleteGroupsRequest: lambda version: DeleteGroupsRequest(groups_names=["group"]),
+    TxnOffsetCommitRequest: lambda version: TxnOffsetCommitRequest(
+        transactional_id="t", group_id="group", producer_id=1, producer_epoch=0
+    ),
     FindCoordinatorRequest: lambda version: FindCoordinatorRequest(
         key="group" if version < 4 else "", coordinator_keys=["group"] if version >= 4 else []
     ),
@@ -99,6 +171,39 @@ MINIMAL: dict[type[Message], Callable[[int], Message]] = {
         include_synonyms=True,
         include_documentation=version >= 3,
     ),
+    AlterReplicaLogDirsRequest: lambda version: AlterReplicaLogDirsRequest(
+        dirs=[
+            AlterReplicaLogDir(
+                path="/nowhere", topics=[AlterReplicaLogDirTopic(name="orders", partitions=[0])]
+            )
+        ]
+    ),
+    DescribeLogDirsRequest: lambda version: DescribeLogDirsRequest(topics=None),
+    AddPartitionsToTxnRequest: _add_partitions,
+    AddOffsetsToTxnRequest: lambda version: AddOffsetsToTxnRequest(
+        transactional_id="t", producer_id=1, producer_epoch=0, group_id="group"
+    ),
+    EndTxnRequest: lambda version: EndTxnRequest(
+        transactional_id="t", producer_id=1, producer_epoch=0, committed=True
+    ),
+    WriteTxnMarkersRequest: lambda version: WriteTxnMarkersRequest(
+        markers=[
+            WritableTxnMarker(
+                producer_id=1,
+                producer_epoch=0,
+                transaction_result=False,
+                topics=[WritableTxnMarkerTopic(name="orders", partition_indexes=[0])],
+                coordinator_epoch=0,
+            )
+        ]
+    ),
+    DescribeTransactionsRequest: lambda version: DescribeTransactionsRequest(
+        transactional_ids=["t"]
+    ),
+    ListTransactionsRequest: lambda version: ListTransactionsRequest(),
+    DescribeProducersRequest: lambda version: DescribeProducersRequest(
+        topics=[ProducersOfTopic(name="orders", partition_indexes=[0])]
+    ),
     CreatePartitionsRequest: lambda version: CreatePartitionsRequest(
         topics=[CreatePartitionsTopic(name="orders", count=2, assignments=None)],
         timeout_ms=1000,
@@ -109,6 +214,17 @@ MINIMAL: dict[type[Message], Callable[[int], Message]] = {
     ),
     DescribeTopicPartitionsRequest: lambda version: DescribeTopicPartitionsRequest(
         topics=[TopicRequest(name="orders")]
+    ),
+    ConsumerGroupHeartbeatRequest: lambda version: ConsumerGroupHeartbeatRequest(
+        group_id="group",
+        member_id="" if version == 0 else "member",
+        member_epoch=0,
+        rebalance_timeout_ms=1000,
+        subscribed_topic_names=["orders"],
+        topic_partitions=[],
+    ),
+    ConsumerGroupDescribeRequest: lambda version: ConsumerGroupDescribeRequest(
+        group_ids=["group"]
     ),
 }
 """The smallest request of each API that means something: add a line with each new API."""

@@ -87,6 +87,15 @@ def test_a_topic_is_found_by_its_id(broker: MemoryBroker, client: Client, versio
     assert (topic.error_code, topic.name, topic.topic_id) == (0, "orders", topic_id)
 
 
+def test_an_id_counts_where_a_client_leaves_the_name_empty(
+    broker: MemoryBroker, client: Client
+) -> None:
+    topic_id = broker.create_topic("orders")
+    request = MetadataRequest(topics=[MetadataRequestTopic(name="", topic_id=topic_id)])
+    (topic,) = told(client, request)
+    assert (topic.error_code, topic.name) == (0, "orders")
+
+
 def test_an_unknown_id_is_told_back_without_a_name(client: Client) -> None:
     unknown = b"\x05" * 16
     request = MetadataRequest(topics=[MetadataRequestTopic(name=None, topic_id=unknown)])

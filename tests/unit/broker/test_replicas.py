@@ -127,3 +127,13 @@ def test_after_a_restart_a_partition_led_elsewhere_is_still_not_served(
     broker.stop()
     client = connect(broker.start())
     assert answer(client, "orders").error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER
+
+
+def test_a_folder_that_does_not_say_whose_it_is_is_its_old_topics(broker: MemoryBroker) -> None:
+    topic_id = broker.create_topic("orders")
+    broker.partition("orders").log.append(batch_of(b"kept"), leader_epoch=0, now_ms=0)
+    broker.stop_uncleanly()
+    broker.disk.unlink(f"{broker.folder('orders')}/partition.metadata")
+    broker.start()
+    log = broker.partition("orders").log
+    assert (log.log_end_offset, log.topic_id) == (1, topic_id)

@@ -94,7 +94,9 @@ def _topics(
 def _look_up(
     asked: MetadataRequestTopic, call: Call, image: MetadataImage
 ) -> MetadataResponseTopic:
-    if asked.name is not None:
+    # Java's client leaves the name empty, not null, where it asks for an id.
+    has_id = asked.topic_id != ZERO_UUID and call.version >= FINDS_BY_ID
+    if asked.name is not None and not has_id:
         by_name = image.topics_by_name.get(asked.name)
         if by_name is not None:
             return _describe(by_name, image)

@@ -1,0 +1,1 @@
+"""Transactions by transactional id: who may write, what belongs together, how it ended. Pure."""
