@@ -72,12 +72,14 @@ class ConsumerBench(GroupBench):
         assert isinstance(response, Response)
         return response
 
-    def group(self) -> ConsumerGroup:
+    def group(self) -> ConsumerGroup:  # type: ignore[override]  # of the other protocol
         group = self.shard.groups["g"]
         assert isinstance(group, ConsumerGroup)
         return group
 
-    def describe(self, group_id: str = "g") -> DescribedGroup:
+    def describe(  # type: ignore[override]  # of the other protocol
+        self, group_id: str = "g"
+    ) -> DescribedGroup:
         ticket = self.run(lambda shard, ticket, now: shard.consumer_describe(group_id, ticket, now))
         described = self.answers.pop(ticket)
         assert isinstance(described, DescribedGroup)

@@ -52,7 +52,7 @@ DEFAULTS = GroupConfig(
 
 
 def reads(*topics: str, owns: str = "") -> bytes:
-    """What a consumer tells of itself; `owns` stands for what changes when it gives something up."""
+    """What a consumer tells of itself; `owns` stands for what changes when it gives some up."""
     user_data = owns.encode() or None
     subscription = ConsumerProtocolSubscription(topics=list(topics), user_data=user_data)
     return encode_consumer_protocol(subscription)

@@ -80,8 +80,8 @@ LOG_DIRS: Setting[tuple[str, ...]] = SETTINGS.declare(
     _LIST,
     "log.dirs",
     (),
-    "Directories of all data, as a rule one for each disk. A new partition goes to the one with the "
-    "fewest. The first one holds the metadata log too, unless metadata.log.dir names another.",
+    "Directories of all data, as a rule one for each disk. A new partition goes to the one with "
+    "the fewest. The first one holds the metadata log too, unless metadata.log.dir names another.",
 )
 METADATA_LOG_DIR: Setting[str | None] = SETTINGS.declare(
     _STRING,

@@ -223,9 +223,7 @@ MINIMAL: dict[type[Message], Callable[[int], Message]] = {
         subscribed_topic_names=["orders"],
         topic_partitions=[],
     ),
-    ConsumerGroupDescribeRequest: lambda version: ConsumerGroupDescribeRequest(
-        group_ids=["group"]
-    ),
+    ConsumerGroupDescribeRequest: lambda version: ConsumerGroupDescribeRequest(group_ids=["group"]),
 }
 """The smallest request of each API that means something: add a line with each new API."""
 

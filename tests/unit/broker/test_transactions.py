@@ -223,7 +223,7 @@ def producers(client: Client, index: int = 0) -> ProducersOfPartition:
     return found
 
 
-# -- whole transactions ------------------------------------------------------------------------------
+# -- whole transactions ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("commit", [True, False])
@@ -305,7 +305,7 @@ def test_topics_by_id_and_refused_partitions_are_answered_each(
     assert refused.error_code == ErrorCode.INVALID_PRODUCER_EPOCH
 
 
-# -- verification ------------------------------------------------------------------------------------
+# -- verification ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ def test_of_partitions_that_are_not_all_there_none_is_added(client: Client) -> N
     assert described(client).transaction_state == "Empty"
 
 
-# -- fencing -----------------------------------------------------------------------------------------
+# -- fencing ---------------------------------------------------------------------------------------
 
 
 def test_a_new_instance_aborts_and_fences_the_one_before(
@@ -480,7 +480,7 @@ def test_an_id_that_nobody_uses_is_forgotten(start_broker: StartBroker, connect:
     assert described(client).error_code == ErrorCode.TRANSACTIONAL_ID_NOT_FOUND
 
 
-# -- failures ----------------------------------------------------------------------------------------
+# -- failures --------------------------------------------------------------------------------------
 
 
 def test_an_end_whose_marker_the_disk_refuses_is_finished_later(
@@ -555,7 +555,7 @@ def test_an_end_that_cannot_be_written_down_has_not_happened(
     assert seen(client) == [b"open"]
 
 
-# -- administration ----------------------------------------------------------------------------------
+# -- administration --------------------------------------------------------------------------------
 
 
 def test_a_transaction_is_described_while_it_is_open(
@@ -675,7 +675,7 @@ def test_markers_of_older_epochs_are_refused(
     assert grown == (1 if error is ErrorCode.NONE else 0)
 
 
-# -- positions of groups -----------------------------------------------------------------------------
+# -- positions of groups ---------------------------------------------------------------------------
 
 
 def commit_offset(producer: Transactional, offset: int) -> PartitionProduceResponse | int:

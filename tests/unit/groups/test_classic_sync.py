@@ -14,7 +14,7 @@ E = ErrorCode
 
 def completing(members: int = 2, **config: int) -> tuple[GroupBench, list[str]]:
     """A group whose assignment is being made; the leader first."""
-    bench = GroupBench(initial_rebalance_delay_ms=10, **config)
+    bench = GroupBench(initial_rebalance_delay_ms=10, **config)  # type: ignore[arg-type]  # whole numbers
     tickets = [bench.join() for _ in range(members)]
     bench.advance(100)
     return bench, [bench.joined(ticket).member_id for ticket in tickets]
@@ -254,5 +254,5 @@ def test_of_a_member_in_several_records_the_last_one_counts() -> None:
     told = bench.describe()
     bench.reload()
     assert bench.describe() == told
-    assert bench.group.topics == {"u"}
+    assert bench.group.topics == frozenset({"u"})
     assert bench.group.members[member].session_timeout_ms == 20_000

@@ -372,7 +372,7 @@ def test_the_assignor_that_most_members_ask_for_is_used() -> None:
     first, second, third = (Client(bench, name, "t", "u", assignor="range") for name in "abc")
     third.assignor = "uniform"
     settle(first, second, third)
-    described = bench.describe()
+    described = bench.describe_consumers()
     assert described.assignor_name == "range"
     sizes = {len(client.holds) for client in (first, second, third)}
     assert sizes == {4, 2}, "two partitions more of both topics go to the same member"
@@ -386,7 +386,7 @@ def test_a_described_group_tells_what_members_have_and_shall_have() -> None:
     first, second = Client(bench, "a", "t"), Client(bench, "b", "t", instance="i")
     first.beat()
     second.beat()
-    described = bench.describe()
+    described = bench.describe_consumers()
     assert (described.group_state, described.group_epoch) == ("Reconciling", 2)
     assert (described.assignment_epoch, described.assignor_name) == (2, "uniform")
     one, other = described.members
@@ -395,14 +395,14 @@ def test_a_described_group_tells_what_members_have_and_shall_have() -> None:
     assert (other.instance_id, other.assignment.topic_partitions) == ("i", [])
     assert {member.member_type for member in described.members} == {1}
     settle(first, second)
-    assert bench.describe().group_state == "Stable"
+    assert bench.describe_consumers().group_state == "Stable"
 
 
 def test_a_group_that_is_not_there_or_is_classic_cannot_be_described() -> None:
     bench = ConsumerBench()
-    assert bench.describe("nobody").error_code == ErrorCode.GROUP_ID_NOT_FOUND
+    assert bench.describe_consumers("nobody").error_code == ErrorCode.GROUP_ID_NOT_FOUND
     bench.join()
-    assert bench.describe("g").error_code == ErrorCode.GROUP_ID_NOT_FOUND
+    assert bench.describe_consumers("g").error_code == ErrorCode.GROUP_ID_NOT_FOUND
 
 
 def test_everything_that_is_kept_is_read_again() -> None:

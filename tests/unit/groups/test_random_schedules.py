@@ -54,7 +54,7 @@ class Member:
         self.instance = instance
         self.member_id = ""
         self.generation = -1
-        self.topics = ("t",)
+        self.topics: tuple[str, ...] = ("t",)
         self.plan: dict[str, bytes] = {}
         self.ticket: Ticket | None = None
         self.wants_sync = False

@@ -76,7 +76,7 @@ class Story:
 
     def do_config(self, *pairs: str) -> None:
         config = {key: int(value) for key, value in (pair.split("=") for pair in pairs)}
-        self.bench = GroupBench(**config)
+        self.bench = GroupBench(**config)  # type: ignore[arg-type]  # settings of whole numbers
 
     def do_stable(self, *names: str) -> None:
         """A group of these members, each with a partition; static ones as name=instance."""

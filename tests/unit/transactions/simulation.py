@@ -109,7 +109,7 @@ class Client:
     def give_up(self) -> None:
         """Abort although a write may still be on its way.
 
-        Before version 2 nobody could tell it from a write of the next transaction: so there is none.
+        Before version 2 nobody could tell it from one of the next transaction: so there is none.
         """
         self.is_last = self.world.version < 2
         self.wants_commit = False
@@ -257,7 +257,7 @@ class World:
     def let_time_pass(self) -> None:
         self.coordinator.now_ms += self.rng.choice((1, TIMEOUT_MS // 4, TIMEOUT_MS + 1))
         with_ends = self.decided(self.coordinator.abort_timed_out)
-        for ended in with_ends or ():
+        for ended in with_ends or ():  # type: ignore[attr-defined]  # the answer of this command
             self.ends.setdefault(ended, set(ended.partitions))
 
     def crash(self) -> None:

@@ -47,7 +47,8 @@ def test_it_is_complete_when_every_partition_has_its_marker(version: int, commit
     assert answer.end is not None
     assert coordinator.state is (State.PREPARE_COMMIT if commit else State.PREPARE_ABORT)
     assert coordinator.complete(answer.end).error is ErrorCode.NONE
-    assert coordinator.state is (State.COMPLETE_COMMIT if commit else State.COMPLETE_ABORT)
+    ended = State.COMPLETE_COMMIT if commit else State.COMPLETE_ABORT
+    assert coordinator.transaction.state is ended
     assert coordinator.transaction.partitions == frozenset()
 
 

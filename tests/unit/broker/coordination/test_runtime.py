@@ -80,7 +80,7 @@ class Offsets:
 class Bench:
     """A broker with the topic, a runtime over it, and commands on their way."""
 
-    def __init__(self, broker: MemoryBroker, *, flush_messages: str = "9223372036854775807") -> None:
+    def __init__(self, broker: MemoryBroker, *, flush_messages: str = "1000000") -> None:
         self.broker = broker
         broker.create_topic(CONSUMER_OFFSETS, partitions=2, flush_messages=flush_messages)
         self.runtime = self.new_runtime()
