@@ -77,9 +77,7 @@ class ConsumerBench(GroupBench):
         assert isinstance(group, ConsumerGroup)
         return group
 
-    def describe(  # type: ignore[override]  # of the other protocol
-        self, group_id: str = "g"
-    ) -> DescribedGroup:
+    def describe_consumers(self, group_id: str = "g") -> DescribedGroup:
         ticket = self.run(lambda shard, ticket, now: shard.consumer_describe(group_id, ticket, now))
         described = self.answers.pop(ticket)
         assert isinstance(described, DescribedGroup)
