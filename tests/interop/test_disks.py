@@ -209,7 +209,6 @@ def test_a_second_process_on_one_of_the_directories_is_refused(
         second.end()
 
 
-@pytest.mark.skip(reason="fails now and then on a busy machine, for a cause not found yet")
 def test_a_directory_that_goes_takes_only_its_partitions_offline_and_the_last_one_the_node(
     broker_on_two: BrokerProcess, client_named: ClientFinder
 ) -> None:

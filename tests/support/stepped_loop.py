@@ -49,6 +49,17 @@ class SteppedLoop(asyncio.SelectorEventLoop):
         self._scheduled_calls += 1
         return super().call_soon(callback, *args, context=context)
 
+    def call_at(  # type: ignore[override]  # asyncio's own is generic in the arguments
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        # What is due at this time is left to do, like any callback.
+        self._scheduled_calls += when <= self.time()
+        return super().call_at(when, callback, *args, context=context)
+
     def run_in_executor(  # type: ignore[override]  # asyncio's own declares it less exactly
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:

@@ -106,3 +106,6 @@ TOPIC_PATTERN_STOPS_MAX = 1000
 
 TOPIC_PATTERNS_COMPILED_MAX = 256
 """Expressions kept ready; others are read again when they are needed."""
+
+COORDINATED_KEYS_PLACED_MAX = 4096
+"""Names of groups and transactional ids whose partition is remembered: hashing one takes 3 µs."""

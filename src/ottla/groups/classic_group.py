@@ -158,7 +158,7 @@ class ClassicGroup:
             self.static_members[member.group_instance_id] = member.member_id
         if self.leader is None:
             self.leader = member.member_id
-        self._supporters.update(name for name, _ in member.protocols)
+        self._supporters.update(member.protocol_names)
 
     def remove(self, member_id: str) -> ClassicMember:
         """One less; who leads is settled when the next generation begins."""
@@ -168,15 +168,15 @@ class ClassicGroup:
         if self.leader == member_id:
             self.leader = None
         self.pending_sync.discard(member_id)
-        self._supporters.subtract(name for name, _ in member.protocols)
+        self._supporters.subtract(member.protocol_names)
         self._supporters = +self._supporters
         return member
 
     def change_protocols(self, member: ClassicMember, protocols: Protocols) -> None:
         """A member can use other protocols, or tells other things of itself."""
-        self._supporters.subtract(name for name, _ in member.protocols)
-        self._supporters.update(name for name, _ in protocols)
+        self._supporters.subtract(member.protocol_names)
         member.protocols = protocols
+        self._supporters.update(member.protocol_names)
 
     def rename(self, member: ClassicMember, member_id: str) -> None:
         """A static member came back: it keeps its place and its assignment under a new id."""

@@ -58,7 +58,7 @@ def _joined(group: ConsumerGroup, joining: Joining, turn: Turn) -> JoinGroupResp
         AssignedPartitions(topic=each.topic, partitions=each.partitions)
         for each in subscription.owned_partitions
     ]
-    after = step(draft, said, by_id(owned, group.topics.view))
+    after = step(draft, said, by_id(owned, group.topics.view), begins_anew=said.epoch == JOINING)
     turn.effects.records += draft.records
     group.revocation_ends_ms.pop(after.member_id, None)
     _extend_session(group, after, turn)

@@ -45,6 +45,11 @@ class ClassicMember(Struct, kw_only=True):
             assignment=kept.assignment,
         )
 
+    @property
+    def protocol_names(self) -> set[str]:
+        """A request may name one twice; it supports it once."""
+        return {name for name, _ in self.protocols}
+
     def metadata_for(self, protocol: str | None) -> bytes:
         """What it tells of itself for one protocol."""
         return next((metadata for name, metadata in self.protocols if name == protocol), b"")

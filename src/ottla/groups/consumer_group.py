@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ottla.base.effects import Ticket
+from ottla.base.effects import NEVER, Ticket
 from ottla.base.errors import ErrorCode
 from ottla.groups.consumer_config import ConsumerConfig
 from ottla.groups.consumer_deadlines import extend
@@ -139,11 +139,12 @@ class ConsumerGroup(ConsumerState):
 
     def expire(self, turn: Turn) -> None:
         overdue = self.overdue(turn.monotonic_ms)
+        self.soonest_ms = NEVER
         if overdue:
             draft = ConsumerDraft(self)
             remove_members(draft, overdue, turn)
             turn.effects.records += draft.records
-        self.soonest_ms = self.next_deadline_ms
+        self.wake_at(self.next_deadline_ms)
 
     def unloaded(self, error: ErrorCode) -> list[tuple[Ticket, object]]:
         """Nobody ever waits here."""

@@ -67,7 +67,7 @@ def heartbeat(
         target.check_regex(request.subscribed_topic_regex, view)
     said = _as_said(before, request, caller)
     follow(draft, said, turn, view=view, config=config)
-    after = step(draft, said, owned)
+    after = step(draft, said, owned, begins_anew=request.member_epoch == JOINING)
     extend(group, after, turn, config.session_timeout_ms)
     turn.effects.records += draft.records
     return _response(request, before, after, config)
@@ -127,7 +127,11 @@ def _wants_other_shares(before: ConsumerMember, said: ConsumerMember) -> bool:
 
 
 def step(
-    draft: ConsumerDraft, member: ConsumerMember, owned: Collection[TopicPartition] | None
+    draft: ConsumerDraft,
+    member: ConsumerMember,
+    owned: Collection[TopicPartition] | None,
+    *,
+    begins_anew: bool,
 ) -> ConsumerMember:
     """Bring one member nearer to what it shall have."""
     after = reconcile(
@@ -136,6 +140,7 @@ def step(
         target_epoch=draft.target_epoch,
         is_free=lambda partition: draft.owner(partition) in (None, member.member_id),
         owned=owned,
+        begins_anew=begins_anew,
     )
     draft.stand(after)
     return after

@@ -22,16 +22,21 @@ def reconcile(
     target_epoch: int,
     is_free: IsFree,
     owned: Collection[TopicPartition] | None = None,
+    begins_anew: bool = False,
 ) -> ConsumerMember:
     """The member after its heartbeat; itself where it stays as it is.
 
     `owned` is what it says that it holds, None where it does not say. While it has something to
-    give back, nothing changes but by its word; otherwise it goes on towards the target.
+    give back, nothing changes but by its word; otherwise it goes on towards the target. One that
+    begins anew has given all up already. It gets an epoch at once, for 0 is none.
     """
     if member.is_settled(target_epoch):
         return member
     if member.state is MemberState.UNREVOKED_PARTITIONS and not _has_let_go(member, owned):
         return member
+    if begins_anew:
+        kept = {held: epoch for held, epoch in member.assigned.items() if held in target}
+        member = member.but(assigned=kept, revoking=NOTHING_HELD)
     return _next_step(member, frozenset(target), target_epoch, is_free)
 
 

@@ -76,6 +76,9 @@ class GroupShard:
         """Groups that a producer's open transaction has offsets for."""
         self._deadlines = Deadlines()
         self._check_due_ms = NEVER
+        self._topics = topics
+        self._gone: list[tuple[str, Place]] = []
+        """Offsets of topics that were deleted while nobody was there to take them back."""
 
     # -- classic groups ----------------------------------------------------------------------------
 
@@ -420,18 +423,35 @@ class GroupShard:
             group.loaded(turn)
             self._settle(group)
         self._check_due_ms = moment.monotonic_ms + self.config.offsets_check_interval_ms
+        self._gone = self._find_gone()
         return turn.effects
+
+    def _find_gone(self) -> list[tuple[str, Place]]:
+        if self._topics is None:
+            return []
+        known = self._topics.view.by_name
+        return [
+            (group_id, place)
+            for group_id, offsets in self.offsets.items()
+            for place in offsets.places()
+            if place.topic not in known
+        ]
 
     def unloaded(self, error: ErrorCode) -> list[tuple[Ticket, object]]:
         return [told for group in self.groups.values() for told in group.unloaded(error)]
 
     @property
     def next_deadline_ms(self) -> int:
+        if self._gone:
+            return 0
         return min(self._deadlines.next_ms, self._check_due_ms)
 
     def expire(self, moment: Moment) -> Decided:
         """One thing of each group that is due, and a look for old offsets when it is time."""
         turn = Turn(moment, self.config)
+        if self._gone:
+            self._forget_gone(turn)
+            return turn.effects
         if self._check_due_ms <= moment.monotonic_ms:
             self._expire_offsets(turn)
             return turn.effects
@@ -443,6 +463,18 @@ class GroupShard:
                 classic_rebalance.expire(group, turn)
             self._settle(group)
         return turn.effects
+
+    def _forget_gone(self, turn: Turn) -> None:
+        """As much as one turn may; a topic that was made again meanwhile is left alone."""
+        some, self._gone = (
+            self._gone[:OFFSETS_EXPIRED_PER_TURN_MAX],
+            self._gone[OFFSETS_EXPIRED_PER_TURN_MAX:],
+        )
+        assert self._topics is not None
+        known = self._topics.view.by_name
+        for group_id, place in some:
+            if place.topic not in known and group_id in self.offsets:
+                offset_commits.forget(group_id, [place], turn)
 
     def _expire_offsets(self, turn: Turn) -> None:
         """Take back what is old, as much as one turn may; the rest in the next one, at once."""

@@ -32,8 +32,8 @@ def id_pattern(text: str) -> re.Pattern[str]:
     repeats = len(_UNBOUNDED.findall(bare))
     if repeats > TRANSACTIONAL_ID_PATTERN_REPEATS_MAX:
         raise _refused(f"it repeats more than {TRANSACTIONAL_ID_PATTERN_REPEATS_MAX} times")
-    if repeats > 1 and _REPEATED_GROUP.search(bare):
-        raise _refused("a group that is repeated may be the only repetition")
+    if _REPEATED_GROUP.search(bare):
+        raise _refused("a group may not be repeated")
     try:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:

@@ -55,6 +55,15 @@ def test_group_that_refuses_its_first_member_is_not_kept() -> None:
     assert not bench.shard.groups
 
 
+def test_protocol_that_is_named_twice_counts_once() -> None:
+    bench = GroupBench(initial_rebalance_delay_ms=0)
+    first = bench.join(client="a", protocols=[("range", reads("t")), ("range", reads("u"))])
+    bench.advance(0)
+    assert bench.joined(first).protocol_name == "range"
+    second, again = bench.join(client="b"), bench.join(bench.joined(first).member_id)
+    assert bench.joined(second).protocol_name == bench.joined(again).protocol_name == "range"
+
+
 # -- the id first (KIP-394) ------------------------------------------------------------------------
 
 

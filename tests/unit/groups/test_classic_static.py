@@ -137,3 +137,13 @@ def test_static_members_and_their_names_are_known_after_a_restart() -> None:
     bench.reload()
     assert answer.member_id in bench.group.members
     assert bench.heartbeat(follower, 1, "two") is E.FENCED_INSTANCE_ID
+
+
+def test_static_member_that_returns_keeps_its_place_in_the_order() -> None:
+    bench = GroupBench()
+    bench.stable_static("one", "two", "three")
+    bench.join(instance="one")
+    told = bench.describe()
+    bench.reload()
+    assert bench.describe() == told
+    assert [each.group_instance_id for each in told.members] == ["one", "two", "three"]

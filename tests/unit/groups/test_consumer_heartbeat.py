@@ -115,18 +115,18 @@ def test_states_and_epochs_of_a_slow_revocation() -> None:
     first, second = Client(bench, "a", "t"), Client(bench, "b", "t")
     first.beat()
     second.beat()
-    members = bench.group().members
+    members = bench.consumers().members
     assert members["b"].state is MemberState.UNRELEASED_PARTITIONS
     assert members["b"].epoch == 2
     first.revokes = False
     first.beat()
-    members = bench.group().members
+    members = bench.consumers().members
     assert members["a"].state is MemberState.UNREVOKED_PARTITIONS
     assert members["a"].epoch == 1, "the epoch waits for the revocation"
     assert (len(members["a"].assigned), len(members["a"].revoking)) == (3, 3)
     first.revokes = True
     settle(first, second)
-    assert {m.state for m in bench.group().members.values()} == {MemberState.STABLE}
+    assert {m.state for m in bench.consumers().members.values()} == {MemberState.STABLE}
     assert (first.epoch, second.epoch) == (2, 2)
 
 
@@ -142,7 +142,7 @@ def test_a_member_that_does_not_give_back_in_its_rebalance_timeout_is_fenced() -
         bench.advance(HEARTBEAT_MS)
     first.beat()
     bench.advance(HEARTBEAT_MS)
-    assert "a" not in bench.group().members
+    assert "a" not in bench.consumers().members
     second.beat()
     assert second.numbers == [0, 1, 2, 3, 4, 5]
     assert first.beat().error_code in (ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.NONE)
@@ -163,9 +163,9 @@ def test_a_member_that_is_not_heard_of_is_removed_when_its_session_ends() -> Non
     settle(first, second)
     bench.advance(SESSION_MS - 1)
     second.beat()
-    assert "a" in bench.group().members
+    assert "a" in bench.consumers().members
     bench.advance(1)
-    assert "a" not in bench.group().members
+    assert "a" not in bench.consumers().members
     second.beat()
     assert second.numbers == [0, 1, 2, 3, 4, 5]
     assert first.beat().error_code == ErrorCode.UNKNOWN_MEMBER_ID
@@ -186,7 +186,7 @@ def test_the_last_one_leaves_an_empty_group_behind() -> None:
     client = Client(bench, "a", "t")
     client.beat()
     client.leave()
-    assert bench.group().state_name == "Empty"
+    assert bench.consumers().state_name == "Empty"
     assert Client(bench, "b", "t").beat().member_epoch == 3
 
 
@@ -245,15 +245,15 @@ def test_a_static_member_that_will_be_back_gets_all_it_had_without_a_rebalance()
     first = Client(bench, "a", "t", instance="i")
     second = Client(bench, "b", "t", instance="j")
     settle(first, second)
-    had, epoch = first.holds, bench.group().epoch
+    had, epoch = first.holds, bench.consumers().epoch
     assert first.leave(-2).member_epoch == -2
     settle(second)
     assert len(second.holds) == 3
     back = Client(bench, "c", "t", instance="i")
     back.beat()
     assert back.holds == had
-    assert bench.group().epoch == epoch
-    assert "a" not in bench.group().members
+    assert bench.consumers().epoch == epoch
+    assert "a" not in bench.consumers().members
 
 
 def test_an_instance_that_has_not_left_is_not_taken_over() -> None:
@@ -282,8 +282,8 @@ def test_a_static_member_that_does_not_come_back_in_time_is_removed() -> None:
     first.beat()
     first.leave(-2)
     bench.advance(SESSION_MS)
-    assert not bench.group().members
-    assert not bench.group().instances
+    assert not bench.consumers().members
+    assert not bench.consumers().instances
 
 
 def test_a_static_member_may_leave_for_good() -> None:
@@ -291,7 +291,7 @@ def test_a_static_member_may_leave_for_good() -> None:
     first = Client(bench, "a", "t", instance="i")
     first.beat()
     assert first.leave().member_epoch == -1
-    assert not bench.group().instances
+    assert not bench.consumers().instances
 
 
 # -- subscriptions ---------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ def test_a_topic_that_grows_is_shared_anew_at_the_next_heartbeat() -> None:
     bench.set_topics({"t": 4, "other": 1})
     client.beat()
     assert client.numbers == [0, 1, 2, 3]
-    assert bench.group().epoch == 2
+    assert bench.consumers().epoch == 2
 
 
 def test_topics_that_nobody_reads_change_nothing() -> None:
@@ -344,7 +344,7 @@ def test_an_expression_stands_for_topics_that_come_and_go() -> None:
     bench.set_topics({"logs.a": 1, "logs.b": 2, "other": 1})
     client.beat()
     assert len(client.holds) == 3
-    assert bench.group().regexes[r"logs\..*"].topics == {"logs.a", "logs.b"}
+    assert bench.consumers().regexes[r"logs\..*"].topics == {"logs.a", "logs.b"}
 
 
 def test_an_expression_that_nobody_uses_any_more_is_forgotten() -> None:
@@ -352,11 +352,11 @@ def test_an_expression_that_nobody_uses_any_more_is_forgotten() -> None:
     first, second = Client(bench, "x", regex="a"), Client(bench, "y", regex="b")
     settle(first, second)
     second.leave()
-    assert set(bench.group().regexes) == {"a"}
+    assert set(bench.consumers().regexes) == {"a"}
     first.regex = "b"
     first.beat(is_whole=True)
     settle(first)
-    assert set(bench.group().regexes) == {"b"}
+    assert set(bench.consumers().regexes) == {"b"}
     assert {topic for topic, _ in first.holds} == {b"b" + b"." * 15}
 
 

@@ -17,10 +17,10 @@ from ottla.base.errors import ErrorCode
 from ottla.wire.messages.join_group import JoinGroupResponse
 from ottla.wire.messages.sync_group import SyncGroupResponse
 from tests.support.group_bench import GroupBench, reads
+from tests.support.transcripts import told
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "scripts" / "groups").glob("*.txt"))
 ACCEPTS = "OTTLA_ACCEPT_TRANSCRIPTS" in os.environ
-RULE = "----"
 
 
 class Story:
@@ -160,30 +160,10 @@ class Story:
             yield f"journal  {entry.from_generation} -> {entry.to_generation}: {causes}"
 
 
-def told(script: str) -> str:
-    """The script with what really happens below its dashes."""
-    story = Story()
-    lines: list[str] = []
-    news: list[str] = []
-    is_result = False
-    for line in script.splitlines():
-        if line == RULE:
-            lines += [RULE, *news]
-            news, is_result = [], True
-        elif not line:
-            lines.append("")
-            is_result = False
-        elif not is_result:
-            lines.append(line)
-            if not line.startswith("#"):
-                news += story.run(line)
-    return "\n".join(lines).rstrip("\n") + "\n"
-
-
 @pytest.mark.parametrize("script", SCRIPTS, ids=[script.stem for script in SCRIPTS])
 def test_story_is_told_as_written(script: Path) -> None:
     written = script.read_text()
-    happens = told(written)
+    happens = told(written, Story().run)
     if ACCEPTS:
         script.write_text(happens)
     else:

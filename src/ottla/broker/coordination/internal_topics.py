@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.limits import COORDINATED_KEYS_PLACED_MAX
 from ottla.broker.metadata_service import MetadataService
 from ottla.settings import coordinators as keys
 from ottla.settings.broker import BrokerSettings
@@ -108,6 +110,7 @@ class InternalTopics:
         )
 
 
+@lru_cache(COORDINATED_KEYS_PLACED_MAX)
 def partition_for(key: str, partitions: int) -> int:
     """As Kafka chooses: the hash of a Java string, made positive by dropping its sign."""
     hashed = 0

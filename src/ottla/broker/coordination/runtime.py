@@ -2,8 +2,8 @@
 
 What several commands decide in one turn of the loop goes out in one batch. Every answer, also one
 to a mere question, waits until all that was decided before it is committed: so nobody is told what
-a failing disk or a change of leaders may take back. When an append fails, the shard is thrown away
-and read again from its log, which alone knows what is true.
+a failing disk or a change of leaders may take back. When an append or a command fails, the shard is
+thrown away and read again from its log, which alone knows what is true.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class CoordinatorRuntime(Generic[ShardT]):
         future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = index, future
         try:
-            self._take(loaded, index, command(loaded.shard, ticket, self._moment()))
+            self._decide(loaded, index, lambda shard, now: command(shard, ticket, now))
             return await future
         finally:
             self._waiting.pop(ticket, None)
@@ -151,6 +151,24 @@ class CoordinatorRuntime(Generic[ShardT]):
         return Moment(self._clock.now_ms(), self._clock.monotonic_ms())
 
     # -- deciding, appending ---------------------------------------------------------------------
+
+    def _decide(
+        self,
+        loaded: _Loaded[ShardT],
+        index: int,
+        decision: Callable[[ShardT, Moment], Effects[CoordinatorRecord]],
+    ) -> None:
+        """Let the shard decide. A fault of ours may have left it half changed: it is read again."""
+        try:
+            self._take(loaded, index, decision(loaded.shard, self._moment()))
+        except ProtocolError:
+            raise  # a refusal, before anything was changed
+        except Exception:
+            log.exception(
+                "a fault in a coordinator, its state is read again; please report this",
+                extra={"partition": str(loaded.partition)},
+            )
+            self._drop(index, ErrorCode.COORDINATOR_NOT_AVAILABLE)
 
     def _take(
         self, loaded: _Loaded[ShardT], index: int, effects: Effects[CoordinatorRecord]
@@ -323,9 +341,8 @@ class CoordinatorRuntime(Generic[ShardT]):
         if not self._is_still_led(loaded):
             self._drop(index, ErrorCode.NOT_COORDINATOR)
             return
-        moment = self._moment()
-        if loaded.shard.next_deadline_ms <= moment.monotonic_ms:
-            self._take(loaded, index, loaded.shard.expire(moment))
+        if loaded.shard.next_deadline_ms <= self._clock.monotonic_ms():
+            self._decide(loaded, index, lambda shard, now: shard.expire(now))
         else:
             self._set_timer(loaded, index)
 
@@ -373,8 +390,9 @@ class CoordinatorRuntime(Generic[ShardT]):
 
     def _serve(self, index: int, loaded: _Loaded[ShardT]) -> None:
         self._loaded[index] = loaded
-        self._take(loaded, index, loaded.shard.loaded(self._moment()))
-        self._served(index)
+        self._decide(loaded, index, lambda shard, now: shard.loaded(now))
+        if index in self._loaded:
+            self._served(index)
 
     def _drop(self, index: int, error: ErrorCode) -> None:
         """Throw a shard away; whoever waits for it is told to look elsewhere, or again."""

@@ -203,6 +203,31 @@ def test_what_the_disk_refuses_never_happened(bench: Bench) -> None:
     assert bench.runtime.peek(0).seen_at == [0, 1]
 
 
+def test_a_fault_in_a_shard_is_told_and_takes_back_what_it_left_half_done(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stumble(shard: Offsets, ticket: Ticket, _: Moment) -> Deciding:
+        shard.known["a"] = 99
+        raise ZeroDivisionError
+
+    bench.done(bench.set("a", 1))
+    unavailable = ErrorCode.COORDINATOR_NOT_AVAILABLE
+    assert bench.done(bench.start(bench.runtime.run(0, stumble))) == [unavailable]
+    assert "a fault in a coordinator" in caplog.text
+    caplog.clear()
+    bench.done(bench.get("a"))
+    assert bench.done(bench.get("a")) == [1]
+
+
+def test_a_refusal_keeps_the_shard(bench: Bench) -> None:
+    def refuse(shard: Offsets, ticket: Ticket, _: Moment) -> Deciding:
+        raise ProtocolError(ErrorCode.GROUP_ID_NOT_FOUND, "no such group")
+
+    bench.done(bench.set("a", 1))
+    refused, asked = bench.start(bench.runtime.run(0, refuse)), bench.get("a")
+    assert bench.done(refused, asked) == [ErrorCode.GROUP_ID_NOT_FOUND, 1]
+
+
 def test_a_shard_that_is_thrown_away_answers_whom_it_let_wait(bench: Bench) -> None:
     def park(shard: Offsets, ticket: Ticket, _: Moment) -> Deciding:
         shard.parked.append(ticket)
