@@ -95,6 +95,13 @@ class Disk(Protocol):
         """Make the folder and its parents; fine where it exists."""
         ...
 
+    def make_subdir(self, path: str) -> None:
+        """Make the folder, fine where it exists; OSError where its parent does not.
+
+        A data directory whose disk was taken away must not come back on another one, empty.
+        """
+        ...
+
     def rename(self, source: str, target: str) -> None:
         """Replace `target`, atomically. Lasting only after `sync_dir` of the parent."""
         ...

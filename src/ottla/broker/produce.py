@@ -259,8 +259,8 @@ class ProducePath:
                     error.message,
                     extra={"partition": str(partition)},
                 )
-                # Its traceback holds the files of the log, and would be held by its own frame: a
-                # deleted log would keep its room on the disk.
+                # Its traceback holds the files of the log (see `log.errors.storage_error`), and
+                # would be held by its own frame.
                 failed[partition] = error.with_traceback(None)
                 partition.directory.suspect(error)
             if partition.flush_messages != FLUSH_NEVER and partition.must_flush:

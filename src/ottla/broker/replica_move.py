@@ -78,7 +78,7 @@ class ReplicaMove:
         # all that belongs to them, are complete.
         self._copied: dict[Segment, int] = {}
         self._complete: set[Segment] = set()
-        self._disk.make_dir(self.path)
+        self._disk.make_subdir(self.path)
         target.replica_count += 1
 
     def __str__(self) -> str:

@@ -35,5 +35,10 @@ class StorageError(ProtocolError):
 
 
 def storage_error(doing: str, directory: str, error: Exception) -> StorageError:
-    """What failed, where, and what the disk said."""
+    """What failed, where, and what the disk said; to be raised from `error`.
+
+    That loses its traceback: the frames in it hold the files of a log, and who keeps the error
+    would keep those open, and their room on the disk, after the log was deleted.
+    """
+    error.__traceback__ = None
     return StorageError(f"cannot {doing} {directory}: {error}")

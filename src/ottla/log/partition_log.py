@@ -128,7 +128,7 @@ class PartitionLog(CompactableLog):
         """
         files = OpenFiles(disk) if files is None else files
         try:
-            disk.make_dir(directory)
+            disk.make_subdir(directory)
             if segment_bases(disk.list_dir(directory)):
                 raise StorageError(f"{directory} already holds a log")
             segment = Segment(directory, start_offset, config, files, fresh=True)
@@ -329,7 +329,7 @@ class PartitionLog(CompactableLog):
         """
         if self._failure is not None:
             self.drop_staged()
-            raise self._failure
+            raise self._refusal(self._failure)
         try:
             if self._epochs.dirty:
                 self._epochs.write()
@@ -555,7 +555,7 @@ class PartitionLog(CompactableLog):
         if self._closed:
             return None
         if self._failure is not None:
-            raise self._failure
+            raise self._refusal(self._failure)
         try:
             self._epochs.write()
             self.producers.write_aborted(self._segments.active, self._unsynced)

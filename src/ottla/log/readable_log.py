@@ -121,8 +121,12 @@ class ReadableLog:
     # --- transactions ---
 
     def last_stable_offset(self, high_watermark: Offset) -> Offset:
-        """Where the oldest transaction begins that is open below it; or the high watermark."""
-        return Offset(self.producers.states.last_stable_offset(high_watermark))
+        """Where the oldest transaction begins that is open below it; or the high watermark.
+
+        Never below the log start: what a transaction wrote may be gone before its end.
+        """
+        stable = self.producers.states.last_stable_offset(high_watermark)
+        return Offset(max(stable, self.log_start_offset))
 
     def aborted_transactions(self, offset: int, end_offset: int) -> list[AbortedTransaction]:
         """Those that have records in [offset, end_offset), and perhaps a few that begin later."""
@@ -152,4 +156,12 @@ class ReadableLog:
     def _fail(self, doing: str, error: Exception) -> StorageError:
         """From now on nothing is appended: what the disk holds is not known any more."""
         self._failure = storage_error(doing, self.directory, error)
-        return self._failure
+        self._failure.__cause__ = error
+        return self._refusal(self._failure)
+
+    @staticmethod
+    def _refusal(failure: StorageError) -> StorageError:
+        """To be raised for a failure of before, which would gather the traceback of each raise."""
+        refusal = StorageError(failure.message)
+        refusal.__cause__ = failure.__cause__
+        return refusal

@@ -274,6 +274,10 @@ class MemoryDisk:
         if self._make_folders(path):
             self.changed("make_dir", path)
 
+    def make_subdir(self, path: str) -> None:
+        self._split(path)
+        self.make_dir(path)
+
     def rename(self, source: str, target: str) -> None:
         self._check("rename", source)
         source_folder, source_name = self._split(source)

@@ -5,6 +5,7 @@ A file closes itself when its last reference goes, so whoever still sends from i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -141,6 +142,10 @@ class LocalDisk:
 
     def make_dir(self, path: str) -> None:
         os.makedirs(path, _FOLDER_MODE, exist_ok=True)
+
+    def make_subdir(self, path: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, _FOLDER_MODE)
 
     def rename(self, source: str, target: str) -> None:
         os.replace(source, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from ottla.base.errors import ErrorCode
 from ottla.base.limits import MIB
 from ottla.broker.disk_watch import HEADROOM_BYTES_MAX, PROBE_FILE, probe
-from ottla.testing.memory_disk import MemoryDisk
+from ottla.testing.memory_disk import MemoryDisk, MemoryFile
 from ottla.wire.messages.create_partitions import (
     CreatePartitionsRequest,
     CreatePartitionsResponse,
@@ -130,6 +131,26 @@ def test_a_refusal_for_want_of_space_counts_before_anybody_looks(
     assert write(client, "other", b"a") == REFUSED
     broker.heal_disk()
     assert write(client, "other", b"a") == OK
+
+
+@pytest.mark.parametrize("refused", ["append", "sync"])
+def test_what_a_disk_has_refused_holds_no_file_of_a_log_that_is_deleted(
+    broker: MemoryBroker, client: Client, refused: str
+) -> None:
+    """It would keep its room until Python looks for cycles, which it does but seldom."""
+    broker.create_topic("gone", flush_messages="1")
+    gc.collect()
+    gc.disable()
+    try:
+        broker.disk.fail(refused, "gone-0/", errno.ENOSPC)
+        assert write(client, "gone", b"a") == REFUSED
+        assert write(client, "gone", b"a") == REFUSED
+        broker.heal_disk()
+        broker.delete_topic("gone")
+        files = [each for each in gc.get_objects() if isinstance(each, MemoryFile)]
+        assert not [file.path for file in files if "gone-0" in file.path]
+    finally:
+        gc.enable()
 
 
 def test_a_full_disk_does_not_stop_another(

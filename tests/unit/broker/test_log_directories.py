@@ -9,6 +9,7 @@ import pytest
 
 from ottla.base.errors import ErrorCode, UserError
 from ottla.base.ids import TopicPartition
+from ottla.broker.disk_watch import LOOK_SECONDS_MAX
 from ottla.broker.log_directories import LogDirectories
 from ottla.log.checkpoints import CLEAN_SHUTDOWN, META_PROPERTIES, RECOVERY_POINTS, decode_offsets
 from ottla.quorum.embedded import FOLDER
@@ -77,6 +78,17 @@ def test_new_partitions_go_where_the_fewest_are(two: MemoryBroker) -> None:
     two.delete_topic("orders")
     two.create_topic("bills", 1)
     assert place_of(two, "bills") == "one"
+
+
+def test_a_directory_that_is_gone_does_not_come_back_empty_with_a_new_partition(
+    two: MemoryBroker,
+) -> None:
+    two.disk.rename(other(two, "two"), other(two, "unmounted"))
+    two.create_topic("orders", 2)
+    two.loop.settle()
+    assert not two.disk.exists(other(two, "two"))
+    two.loop.advance(int(LOOK_SECONDS_MAX * 1000))
+    assert [name_of(each.path) for each in two.directories.online] == ["one"]
 
 
 def test_each_directory_has_its_own_id_mark_and_checkpoints(two: MemoryBroker) -> None:

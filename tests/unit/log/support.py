@@ -42,6 +42,7 @@ def batch_of(*values: bytes, timestamp: int = NOW_MS, codec: Codec = Codec.NONE)
 
 
 def new_log(disk: MemoryDisk, config: LogConfig | None = None, *, start: int = 0) -> PartitionLog:
+    disk.make_dir(DIRECTORY.rpartition("/")[0])
     return PartitionLog.create(
         DIRECTORY, TOPIC_ID, config or LogConfig(), disk=disk, start_offset=Offset(start)
     )

@@ -253,6 +253,7 @@ def test_an_idle_partition_keeps_little() -> None:
 
 def test_many_partitions_share_a_bound_on_open_files() -> None:
     disk = MemoryDisk()
+    disk.make_dir("data")
     files = OpenFiles(disk, limit=8)
     logs = [
         PartitionLog.create(f"data/t-{n}", TOPIC_ID, SMALL, disk=disk, files=files)

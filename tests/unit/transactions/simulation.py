@@ -208,6 +208,7 @@ class World:
 
     def _created(self, index: int) -> PartitionLog:
         topic_id = Uuid(bytes(15) + bytes([index + 1]))
+        self.disk.make_dir("data")
         return PartitionLog.create(f"data/orders-{index}", topic_id, CONFIG, disk=self.disk)
 
     # -- the schedule ----------------------------------------------------------------------------

@@ -114,6 +114,14 @@ def test_folders_come_move_and_go(disk: Disk, folder: str) -> None:
     assert disk.list_dir(parent) == []
 
 
+def test_a_folder_in_one_that_is_there_not_in_one_that_is_not(disk: Disk, folder: str) -> None:
+    disk.make_subdir(f"{folder}/sub")
+    disk.make_subdir(f"{folder}/sub")
+    assert disk.list_dir(folder) == ["sub"]
+    with pytest.raises(FileNotFoundError):
+        disk.make_subdir(f"{folder}/no/sub")
+
+
 def test_what_is_missing_is_an_error(disk: Disk, folder: str) -> None:
     missing = f"{folder}/missing"
     for attempt in (disk.open, disk.read_file, disk.unlink, disk.list_dir):
