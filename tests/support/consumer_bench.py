@@ -55,6 +55,7 @@ class ConsumerBench(GroupBench):
         *,
         log: Iterable[Logged] = (),
         consumer: ConsumerConfig | None = None,
+        **config: int,
     ) -> None:
         self.known = KnownTopics()
         self._deleted: Counter[str] = Counter()
@@ -62,7 +63,7 @@ class ConsumerBench(GroupBench):
             session_timeout_ms=SESSION_MS, heartbeat_interval_ms=HEARTBEAT_MS
         )
         self.set_topics({"t": 6} if topics is None else topics)
-        super().__init__(log)
+        super().__init__(log, **config)
 
     def make_shard(self) -> GroupShard:
         return GroupShard(self.config, self.consumer, self.known)

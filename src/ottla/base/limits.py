@@ -73,21 +73,46 @@ REBALANCES_KEPT_PER_GROUP = 32
 REBALANCE_CAUSES_KEPT = 16
 """Causes that one entry of that journal names; it counts the others."""
 
+REBALANCE_REASON_LENGTH_MAX = 255
+"""Characters kept of what a client gives as its reason; its own library cuts it there, too."""
+
+REFUSAL_LENGTH_MAX = 1000
+"""Characters of a message to a group's member: it may repeat names as long as a string can be."""
+
+GROUP_ID_LENGTH_SHOWN = 500
+"""Characters of a group's name in such a message."""
+
+MEMBER_ID_PREFIX_LENGTH_MAX = 255
+"""Characters of a client's or an instance's id that a member's id begins with."""
+
 NEW_MEMBER_JOIN_MS_MAX = 5 * 60 * 1000
 """How long a new member may wait for its first rebalance: it sends no heartbeats yet, and whether
 its client is still there nobody knows."""
 
+ABSENT_MEMBERS_WAIT_MS_MIN = 1000
+"""Until a group none of whose static members is here is looked at again: a client may ask for a
+rebalance timeout of 0, and the loop has others to serve."""
+
 OFFSETS_EXPIRED_PER_TURN_MAX = 1000
 """Offsets that one look takes back before the loop serves others."""
 
+OFFSETS_LOOKED_AT_PER_TURN_MAX = 20_000
+"""Offsets whose age one look reads before the loop serves others, some ten milliseconds."""
+
 TRANSACTIONAL_IDS_FORGOTTEN_AT_ONCE = 1000
 """Expired transactional ids that one batch of tombstones forgets."""
+
+TRANSACTIONS_ABORTED_AT_ONCE = 1000
+"""Transactions that timed out whose aborts are decided in one turn of the loop."""
 
 TRANSACTIONAL_ID_PATTERN_LENGTH_MAX = 512
 """The longest regular expression that ListTransactions takes."""
 
 TRANSACTIONAL_ID_PATTERN_REPEATS_MAX = 3
 """Repetitions in it: each may make a comparison as many times longer as the id has characters."""
+
+TRANSACTIONAL_ID_PATTERN_STEPS_MAX = 30_000_000
+"""What one ListTransactions may compare at the worst: about half a second."""
 
 TOPIC_PATTERN_LENGTH_MAX = 4096
 """Characters of an expression that a group's member subscribes to."""

@@ -26,7 +26,8 @@ from ottla.groups.consumer_config import ConsumerConfig
 from ottla.groups.consumer_heartbeat import Caller
 from ottla.groups.group import Committer, Group
 from ottla.groups.offset_commits import RETENTION_OF_BROKER, OffsetToCommit, OffsetToDelete
-from ottla.groups.shard import Decided, GroupShard
+from ottla.groups.shard import GroupShard
+from ottla.groups.turn import Decided
 from ottla.metadata.image import MetadataDelta, MetadataImage
 from ottla.settings.broker import BrokerSettings
 from ottla.wire.messages.consumer_group_describe import (

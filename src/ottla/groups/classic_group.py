@@ -125,6 +125,13 @@ class ClassicGroup:
             self._supporters[name] == everybody for name, _ in protocols
         )
 
+    def common_protocol(self) -> str:
+        """The one of this generation, or where somebody has come who does not know it, the next."""
+        protocol = self.protocol
+        if protocol is not None and self._supporters[protocol] == len(self.members):
+            return protocol
+        return self.chosen_protocol()
+
     def chosen_protocol(self) -> str:
         """The one with most votes: each member's goes to the best that all can use.
 

@@ -49,8 +49,7 @@ def join(group: ConsumerGroup, joining: Joining, ticket: Ticket, turn: Turn) -> 
 
 
 def _joined(group: ConsumerGroup, joining: Joining, turn: Turn) -> JoinGroupResponse:
-    protocol = _shared_protocol(group, joining)
-    subscription = _subscription(joining)
+    protocol, subscription = _shared_protocol(group, joining)
     draft = ConsumerDraft(group)
     said = _as_said(_admitted(draft, joining, group.config.size_max), joining, subscription)
     follow(draft, said, turn, view=group.topics.view, config=group.config)
@@ -72,25 +71,30 @@ def _joined(group: ConsumerGroup, joining: Joining, turn: Turn) -> JoinGroupResp
     )
 
 
-def _shared_protocol(group: ConsumerGroup, joining: Joining) -> str:
-    """The first of the member's assignors that all other classic members know too."""
+def _shared_protocol(
+    group: ConsumerGroup, joining: Joining
+) -> tuple[str, ConsumerProtocolSubscription]:
+    """The first of the member's assignors that all other classic members know, and what it reads.
+
+    Raises ProtocolError(INCONSISTENT_GROUP_PROTOCOL).
+    """
     others = [
         {name for name, _ in member.classic.protocols}
         for member in group.members.values()
         if member.classic is not None and member.member_id != joining.member_id
     ]
     if joining.protocol_type == PROTOCOL_TYPE:
-        for name, _ in joining.protocols:
+        for name, metadata in joining.protocols:
             if all(name in known for known in others):
-                return name
+                return name, _subscription(metadata)
     raise ProtocolError(
         ErrorCode.INCONSISTENT_GROUP_PROTOCOL, "no assignor is known to all classic members"
     )
 
 
-def _subscription(joining: Joining) -> ConsumerProtocolSubscription:
+def _subscription(metadata: bytes) -> ConsumerProtocolSubscription:
     try:
-        return decode_subscription(joining.protocols[0][1])
+        return decode_subscription(metadata)
     except ProtocolError as error:
         raise ProtocolError(
             ErrorCode.INCONSISTENT_GROUP_PROTOCOL, "the subscription cannot be read"
@@ -142,10 +146,11 @@ def sync(group: ConsumerGroup, request: SyncGroupRequest, ticket: Ticket, turn: 
     except ProtocolError as refused:
         turn.reply(ticket, SyncGroupResponse(error_code=refused.code))
         return
-    protocol = common_protocol(group)
+    assert member.classic is not None
     is_other_type = request.protocol_type not in (None, PROTOCOL_TYPE)
+    names = [name for name, _ in member.classic.protocols]
     error = ErrorCode.NONE
-    if is_other_type or request.protocol_name not in (None, protocol):
+    if is_other_type or request.protocol_name not in (None, *names):
         error = ErrorCode.INCONSISTENT_GROUP_PROTOCOL
     elif group.epoch > member.epoch and member.state is not MemberState.UNREVOKED_PARTITIONS:
         error = ErrorCode.REBALANCE_IN_PROGRESS
@@ -157,7 +162,9 @@ def sync(group: ConsumerGroup, request: SyncGroupRequest, ticket: Ticket, turn: 
     turn.reply(
         ticket,
         SyncGroupResponse(
-            protocol_type=PROTOCOL_TYPE, protocol_name=protocol, assignment=assignment
+            protocol_type=PROTOCOL_TYPE,
+            protocol_name=request.protocol_name or common_protocol(group),
+            assignment=assignment,
         ),
     )
 
@@ -194,8 +201,12 @@ def _member(
     group: ConsumerGroup, member_id: str, instance_id: str | None, generation: int
 ) -> ConsumerMember:
     """Raises ProtocolError: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION."""
-    if instance_id is not None and group.instances.get(instance_id, member_id) != member_id:
-        raise ProtocolError(ErrorCode.FENCED_INSTANCE_ID, "the instance id has another member")
+    if instance_id is not None:
+        known = group.instances.get(instance_id)
+        if known is None:
+            raise ProtocolError(ErrorCode.UNKNOWN_MEMBER_ID, "the instance id has no member")
+        if known != member_id:
+            raise ProtocolError(ErrorCode.FENCED_INSTANCE_ID, "the instance id has another member")
     member = group.members.get(member_id)
     if member is None or member.classic is None or member.epoch == JOINING:
         raise ProtocolError(ErrorCode.UNKNOWN_MEMBER_ID, "no member of the classic protocol")

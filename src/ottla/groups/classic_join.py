@@ -119,6 +119,7 @@ def _take_over(
     rebalances.answer_sync(member, fenced, turn)
     old_leader = group.leader
     group.rename(member, joining.fresh_id)
+    member.is_new = False  # its client is there, so it may wait as long as it takes
     member.client_id, member.client_host = joining.client_id, joining.client_host
     _refresh(group, member, joining, turn)
     group.extend_session(member, turn)
@@ -161,7 +162,8 @@ def _join_known(
     group: ClassicGroup, joining: Joining, ticket: Ticket, turn: Turn
 ) -> ErrorCode | None:
     member_id = joining.member_id
-    if group.pending_members.pop(member_id, None) is not None:
+    is_dynamic = joining.group_instance_id is None  # static members are given no ids to come with
+    if is_dynamic and group.pending_members.pop(member_id, None) is not None:
         _add(group, member_id, joining, ticket, turn)
         return None
     error = group.check_member(member_id, joining.group_instance_id)

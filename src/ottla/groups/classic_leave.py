@@ -42,3 +42,17 @@ def _take_out(group: ClassicGroup, leaving: MemberIdentity, turn: Turn) -> Error
     member = rebalances.drop_member(group, turn, member_id)
     rebalances.note_cause(group, turn, Trigger.LEFT, member, leaving.reason)
     return ErrorCode.NONE
+
+
+def nobody_left(members: list[MemberIdentity]) -> LeaveGroupResponse:
+    """The answer where there is no such group: each of them is told, as it asked for itself."""
+    return LeaveGroupResponse(
+        members=[
+            MemberResponse(
+                member_id=leaving.member_id,
+                group_instance_id=leaving.group_instance_id,
+                error_code=ErrorCode.UNKNOWN_MEMBER_ID,
+            )
+            for leaving in members
+        ]
+    )

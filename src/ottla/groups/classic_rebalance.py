@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ottla.base.effects import NEVER
 from ottla.base.errors import ErrorCode
+from ottla.base.limits import ABSENT_MEMBERS_WAIT_MS_MIN, REBALANCE_REASON_LENGTH_MAX
 from ottla.groups.classic_group import ClassicGroup
 from ottla.groups.classic_member import ClassicMember
 from ottla.groups.classic_state import State, refused_join
@@ -26,7 +27,7 @@ def note_cause(
         member_id=member.member_id,
         client_id=member.client_id,
         group_instance_id=member.group_instance_id,
-        detail=detail or "",
+        detail=(detail or "")[:REBALANCE_REASON_LENGTH_MAX],
     )
     group.journal.note(cause, generation=group.generation, now_ms=turn.now_ms)
 
@@ -43,6 +44,7 @@ def _prepare(group: ClassicGroup, turn: Turn) -> None:
     """Everybody has to join again."""
     if group.state is State.COMPLETING:
         _refuse_assignments(group, turn)
+    group.must_rebalance = False
     group.pending_sync.clear()
     group.sync_deadline_ms = NEVER
     is_initial = group.state is State.EMPTY
@@ -117,7 +119,8 @@ def _complete(group: ClassicGroup, turn: Turn) -> None:
     _drop_absent(group, turn)
     if group.members and not _elect_leader(group):
         # Only static members are left, and none is here: their sessions decide who stays.
-        _set_rebalance_deadline(group, turn, group.rebalance_timeout_ms)
+        wait_ms = max(group.rebalance_timeout_ms, ABSENT_MEMBERS_WAIT_MS_MIN)
+        _set_rebalance_deadline(group, turn, wait_ms)
         return
     group.rebalance_deadline_ms = NEVER
     group.initial_wait_ms = None
@@ -183,7 +186,6 @@ def expire(group: ClassicGroup, turn: Turn) -> None:
     elif group.sync_deadline_ms <= now_ms:
         _drop_unsynced(group, turn)
     elif group.must_rebalance:
-        group.must_rebalance = False
         rebalance(group, turn)
     group.find_soonest()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ottla.base.errors import ErrorCode
+from ottla.base.limits import GROUP_ID_LENGTH_SHOWN
 from ottla.groups.consumer_group import ConsumerGroup
 from ottla.groups.consumer_member import ConsumerMember
 from ottla.groups.consumer_records import by_topic
@@ -40,7 +41,7 @@ def no_consumer_group(group_id: str, *, is_other_type: bool) -> DescribedGroup:
     return DescribedGroup(
         group_id=group_id,
         error_code=ErrorCode.GROUP_ID_NOT_FOUND,
-        error_message=f"Group {group_id} {what}.",
+        error_message=f"Group {group_id[:GROUP_ID_LENGTH_SHOWN]} {what}.",
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ottla.base.errors import ProtocolError
+from ottla.base.limits import REFUSAL_LENGTH_MAX
 from ottla.groups import consumer_target as target
 from ottla.groups.consumer_admission import admit, leaves, owned_by
 from ottla.groups.consumer_config import ConsumerConfig
@@ -43,7 +44,7 @@ class Caller(NamedTuple):
 
 def refused_heartbeat(error: ProtocolError) -> Response:
     """Every refusal looks like this."""
-    return Response(error_code=error.code, error_message=error.message)
+    return Response(error_code=error.code, error_message=error.message[:REFUSAL_LENGTH_MAX])
 
 
 def heartbeat(
@@ -61,10 +62,10 @@ def heartbeat(
         response = leave(draft, request, turn)
         turn.effects.records += draft.records
         return response
-    owned = owned_by(request)
-    before = admit(draft, request, owned, config)
     if request.subscribed_topic_regex:
         target.check_regex(request.subscribed_topic_regex, view)
+    owned = owned_by(request)
+    before = admit(draft, request, owned, config)
     said = _as_said(before, request, caller)
     follow(draft, said, turn, view=view, config=config)
     after = step(draft, said, owned, begins_anew=request.member_epoch == JOINING)

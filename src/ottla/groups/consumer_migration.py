@@ -7,7 +7,6 @@ left: the others begin a classic rebalance.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 
 from ottla.base.errors import ErrorCode, ProtocolError
@@ -23,10 +22,10 @@ from ottla.wire.payloads.consumer_protocol import (
     PROTOCOL_TYPE,
     AssignedPartitions,
     ConsumerProtocolAssignment,
-    ConsumerProtocolSubscription,
     decode_assignment,
     decode_subscription,
     encode_consumer_protocol,
+    version_of,
 )
 from ottla.wire.payloads.group_metadata import (
     GroupMetadataKey,
@@ -35,14 +34,13 @@ from ottla.wire.payloads.group_metadata import (
 )
 from ottla.wire.payloads.records import CoordinatorRecord
 
-_VERSION = struct.Struct(">h")
 _RECORD_VERSION = 3
 
 # -- up --------------------------------------------------------------------------------------------
 
 
 def upgrade(known: ClassicGroup, group: ConsumerGroup, turn: Turn) -> None:
-    """Write the members of `known` as those of `group`, which is new and follows at once.
+    """Write the members of `known`, which has some, as those of `group`, new and following at once.
 
     Raises ProtocolError(GROUP_ID_NOT_FOUND) where they cannot be: the group shares no topics, or
     its assignor tells members more than their partitions.
@@ -51,10 +49,11 @@ def upgrade(known: ClassicGroup, group: ConsumerGroup, turn: Turn) -> None:
         raise _cannot(known, f"its members speak {known.protocol_type!r}")
     if len(known.members) >= group.config.size_max:
         raise _cannot(known, "it has too many members")
+    protocol = known.common_protocol()
     taken: set[TopicPartition] = set()
     records: list[CoordinatorRecord] = []
     for each in known.members.values():
-        member = _upgraded(known, each, group.topics.view, taken)
+        member = _upgraded(known, each, protocol, group.topics.view, taken)
         taken.update(member.assigned)
         records.append(build.member_record(known.group_id, member))
         records.append(
@@ -78,10 +77,14 @@ def _cannot(known: ClassicGroup, why: str) -> ProtocolError:
 
 
 def _upgraded(
-    known: ClassicGroup, member: ClassicMember, view: TopicsView, taken: set[TopicPartition]
+    known: ClassicGroup,
+    member: ClassicMember,
+    protocol: str,
+    view: TopicsView,
+    taken: set[TopicPartition],
 ) -> ConsumerMember:
     try:
-        subscription = decode_subscription(member.metadata_for(known.protocol))
+        subscription = decode_subscription(member.metadata_for(protocol))
         assignment = ConsumerProtocolAssignment()
         if member.assignment:
             assignment = decode_assignment(member.assignment)
@@ -133,7 +136,6 @@ def common_protocol(group: ConsumerGroup) -> str:
 
 def encoded_assignment(member: ConsumerMember, view: TopicsView) -> bytes:
     """What a member holds, in the form and version that its client knows."""
-    assert member.classic is not None
     assignment = ConsumerProtocolAssignment(
         assigned_partitions=[
             AssignedPartitions(topic=facts.name, partitions=partitions)
@@ -141,10 +143,17 @@ def encoded_assignment(member: ConsumerMember, view: TopicsView) -> bytes:
             if (facts := view.identified(topic_id)) is not None
         ]
     )
-    (version,) = _VERSION.unpack_from(member.classic.protocols[0][1])
-    return encode_consumer_protocol(
-        assignment, min(version, ConsumerProtocolSubscription.VERSIONS.max)
-    )
+    return encode_consumer_protocol(assignment, _version_known_to(member))
+
+
+def _version_known_to(member: ConsumerMember) -> int:
+    """The one it writes itself; of some of its protocols it may tell in a form of their own."""
+    assert member.classic is not None
+    for _, metadata in member.classic.protocols:
+        version = version_of(metadata)
+        if version is not None:
+            return min(version, ConsumerProtocolAssignment.VERSIONS.max)
+    return ConsumerProtocolAssignment.VERSIONS.min
 
 
 # -- down ------------------------------------------------------------------------------------------
@@ -168,18 +177,20 @@ def downgraded(group: ConsumerGroup, turn: Turn) -> ClassicGroup:
 
 
 def _classic_record(group: ConsumerGroup, now_ms: int) -> CoordinatorRecord:
+    protocol = common_protocol(group)
+    view = group.topics.view
     value = GroupMetadataValue(
         protocol_type=PROTOCOL_TYPE,
         generation=group.epoch,
-        protocol=common_protocol(group),
+        protocol=protocol,
         leader=next(iter(group.members)),
         current_state_timestamp=now_ms,
-        members=[_classic_member(member, group.topics.view) for member in group.members.values()],
+        members=[_classic_member(member, protocol, view) for member in group.members.values()],
     )
     return CoordinatorRecord(GroupMetadataKey(group=group.group_id), value, _RECORD_VERSION)
 
 
-def _classic_member(member: ConsumerMember, view: TopicsView) -> MemberMetadata:
+def _classic_member(member: ConsumerMember, protocol: str, view: TopicsView) -> MemberMetadata:
     assert member.classic is not None
     return MemberMetadata(
         member_id=member.member_id,
@@ -188,6 +199,6 @@ def _classic_member(member: ConsumerMember, view: TopicsView) -> MemberMetadata:
         client_host=member.client_host,
         rebalance_timeout=member.rebalance_timeout_ms,
         session_timeout=member.classic.session_timeout_ms,
-        subscription=member.classic.protocols[0][1],
+        subscription=dict(reversed(member.classic.protocols))[protocol],
         assignment=encoded_assignment(member, view),
     )

@@ -105,7 +105,7 @@ class ConsumerRequests:
                 return self.new_group(request.group_id)
             turn.effects.records += known.tombstones()
             group = self.new_group(request.group_id)
-            if known.is_empty:
+            if not known.members:
                 return group
             if self.config.migration.may_upgrade:
                 upgrade(known, group, turn)

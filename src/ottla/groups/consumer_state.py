@@ -35,6 +35,7 @@ from ottla.wire.payloads.consumer_groups import (
 from ottla.wire.schema import Payload
 
 NO_SHARE: Final[frozenset[TopicPartition]] = frozenset()
+NO_TOPICS: Final[frozenset[str]] = frozenset()
 
 
 class Standing(Enum):
@@ -69,6 +70,8 @@ class ConsumerState:
         self.regexes: dict[str, ResolvedRegex] = {}
         self.has_partition_metadata = False
         self.owners: dict[TopicPartition, str] = {}
+        self._readers: Counter[str] = Counter()
+        """How many members name a topic."""
         # Not kept:
         self.seen_view: TopicsView | None = None
         """The view that `metadata_hash` and `regexes` are known to agree with."""
@@ -112,7 +115,7 @@ class ConsumerState:
 
     def subscribes_to(self, topic: str) -> bool:
         """Whether any member reads the topic."""
-        return any(topic in member.topic_names for member in self.members.values()) or any(
+        return topic in self._readers or any(
             topic in regex.topics for regex in self.regexes.values()
         )
 
@@ -219,6 +222,7 @@ class ConsumerState:
         if before is not None:
             self._release(before)
             self._unlink(before)
+        self._count_readers(NO_TOPICS if before is None else before.topic_names, member.topic_names)
         self.members[member.member_id] = member
         for partition in member.held:
             self.owners[partition] = member.member_id
@@ -230,7 +234,17 @@ class ConsumerState:
         if gone is not None:
             self._release(gone)
             self._unlink(gone)
+            self._count_readers(gone.topic_names, NO_TOPICS)
         self.forget(member_id)
+
+    def _count_readers(self, before: frozenset[str], after: frozenset[str]) -> None:
+        if before == after:
+            return  # as nearly always: most records tell where a member stands
+        self._readers.update(after - before)
+        self._readers.subtract(before - after)
+        for topic in before - after:
+            if not self._readers[topic]:
+                del self._readers[topic]
 
     def _release(self, member: ConsumerMember) -> None:
         for partition in member.held:

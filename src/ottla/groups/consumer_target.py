@@ -63,7 +63,8 @@ def assign(draft: ConsumerDraft, view: TopicsView, *, default_assignor: str, now
     """Make the target assignment of the draft's epoch."""
     members = draft.members.values()
     chosen = ASSIGNORS[_known_assignor(members, default_assignor)]
-    subscribers = [_subscriber(draft, member, view) for member in members]
+    ids: dict[frozenset[str], frozenset[bytes]] = {}
+    subscribers = [_subscriber(draft, member, view, ids) for member in members]
     topic_ids = {topic_id for each in subscribers for topic_id in each.topic_ids}
     counts = {topic_id: _count(view, topic_id) for topic_id in topic_ids}
     for member_id, share in sorted(chosen(subscribers, counts).items()):
@@ -77,11 +78,21 @@ def _known_assignor(members: Iterable[ConsumerMember], default: str) -> str:
     return name if name in ASSIGNORS else default
 
 
-def _subscriber(draft: ConsumerDraft, member: ConsumerMember, view: TopicsView) -> Subscriber:
-    found = (view.named(name) for name in topics_of(draft, member))
+def _subscriber(
+    draft: ConsumerDraft,
+    member: ConsumerMember,
+    view: TopicsView,
+    ids: dict[frozenset[str], frozenset[bytes]],
+) -> Subscriber:
+    """Most members of a group read the same: `ids` remembers what others' topics came to."""
+    names = topics_of(draft, member)
+    topic_ids = ids.get(names)
+    if topic_ids is None:
+        found = (view.named(name) for name in names)
+        topic_ids = ids[names] = frozenset(each.topic_id for each in found if each is not None)
     return Subscriber(
         member_id=member.member_id,
-        topic_ids=frozenset(topic.topic_id for topic in found if topic is not None),
+        topic_ids=topic_ids,
         kept=draft.share_of(member.member_id),
         instance_id=member.instance_id,
         rack_id=member.rack_id,

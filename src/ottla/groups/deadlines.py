@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from typing import Final
 
 from ottla.base.effects import NEVER
+
+_STALE_MAX: Final = 100
 
 
 class Deadlines:
@@ -42,4 +45,9 @@ class Deadlines:
         return due
 
     def forget(self, key: str) -> None:
+        """It has no deadline any more."""
         self._due_ms.pop(key, None)
+        # Groups that come and go would leave their deadlines here until those pass.
+        if len(self._heap) > 2 * len(self._due_ms) + _STALE_MAX:
+            self._heap = [(due_ms, key) for key, due_ms in self._due_ms.items()]
+            heapify(self._heap)

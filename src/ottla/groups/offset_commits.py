@@ -15,6 +15,7 @@ from ottla.wire.payloads.offset_commits import OffsetCommitKey, OffsetCommitValu
 from ottla.wire.payloads.records import CoordinatorRecord
 
 RETENTION_OF_BROKER: Final = -1
+_LAST_MS: Final = 2**63 - 1
 _RECORD_VERSION: Final = 3
 _RECORD_VERSION_WITH_EXPIRY: Final = 1
 """The only one that has a place for it."""
@@ -45,7 +46,7 @@ def commit(group_id: str, offsets: Iterable[OffsetToCommit], turn: Turn, retenti
     expires_ms = -1
     if retention_ms != RETENTION_OF_BROKER:
         version = _RECORD_VERSION_WITH_EXPIRY
-        expires_ms = turn.now_ms + retention_ms
+        expires_ms = min(turn.now_ms + retention_ms, _LAST_MS)
     length_max = turn.config.offset_metadata_length_max
     for wanted in offsets:
         metadata = wanted.metadata or ""

@@ -16,9 +16,12 @@ def expired(
     group: Group, offsets: GroupOffsets, *, now_ms: int, retention_ms: int
 ) -> Iterator[Place]:
     """The partitions whose offsets have expired. What a transaction may still change stays."""
+    may_expire: dict[str, bool] = {}
     for place, offset in offsets.committed.items():
+        if place.topic not in may_expire:
+            may_expire[place.topic] = group.may_expire(place.topic)
         if (
-            group.may_expire(place.topic)
+            may_expire[place.topic]
             and not offsets.is_unstable(place)
             and _is_old(group, offset, now_ms, retention_ms)
         ):

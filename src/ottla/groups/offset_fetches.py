@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from ottla.base.errors import ErrorCode
 from ottla.groups.offsets import GroupOffsets, Place
@@ -13,17 +12,14 @@ from ottla.wire.messages.offset_fetch import (
     OffsetFetchResponseTopics,
 )
 
-_NOTHING: Final = GroupOffsets()
-
 
 def fetch(
-    offsets: GroupOffsets | None,
+    known: GroupOffsets,
     topics: Iterable[OffsetFetchRequestTopics],
     *,
     require_stable: bool,
 ) -> list[OffsetFetchResponseTopics]:
     """These partitions' offsets; -1 where there is none."""
-    known = _NOTHING if offsets is None else offsets
     return [
         OffsetFetchResponseTopics(
             name=topic.name,
@@ -37,11 +33,8 @@ def fetch(
     ]
 
 
-def fetch_all(
-    offsets: GroupOffsets | None, *, require_stable: bool
-) -> list[OffsetFetchResponseTopics]:
+def fetch_all(known: GroupOffsets, *, require_stable: bool) -> list[OffsetFetchResponseTopics]:
     """Every offset that there is; of partitions that may get their first one, it is said so."""
-    known = _NOTHING if offsets is None else offsets
     topics: dict[str, OffsetFetchResponseTopics] = {}
     for place in known.places() if require_stable else known.committed:
         topic = topics.get(place.topic)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from ottla.base.errors import ProtocolError
 from ottla.base.limits import (
     TOPIC_PATTERN_NODES_MAX,
     TOPIC_PATTERN_STEPS_MAX,
@@ -60,13 +61,25 @@ class TopicPattern:
         self._stops: dict[tuple[frozenset[int], str], _Stop] = {}
         self._start = _Stop(frozenset((entry,)), _END)
         self._steps = 0
-        self._resolved: tuple[TopicsView, frozenset[str]] | None = None
+        self._resolved: tuple[TopicsView, frozenset[str] | ProtocolError] | None = None
 
     def resolve(self, view: TopicsView) -> frozenset[str]:
-        """The names of all topics that match. Raises ProtocolError when that is too costly."""
+        """The names of all topics that match. Raises ProtocolError when that is too costly.
+
+        Asked for the same view again it costs nothing, even where it is refused.
+        """
         if self._resolved is None or self._resolved[0] is not view:
-            self._resolved = view, self.matching(view.by_name)
-        return self._resolved[1]
+            self._resolved = view, self._looked_through(view)
+        found = self._resolved[1]
+        if isinstance(found, ProtocolError):
+            raise ProtocolError(found.code, found.message)
+        return found
+
+    def _looked_through(self, view: TopicsView) -> frozenset[str] | ProtocolError:
+        try:
+            return self.matching(view.by_name)
+        except ProtocolError as refused:
+            return refused
 
     def matching(self, names: Iterable[str]) -> frozenset[str]:
         """Those of the names that match. Raises ProtocolError when that is too costly."""
@@ -166,7 +179,9 @@ class TopicPattern:
             for _ in range(repeat.most - repeat.least):
                 entry = self._add(frozenset(), None, (self._build(repeat.node, entry), following))
         for _ in range(repeat.least):
-            entry = self._build(repeat.node, entry)
+            before, entry = entry, self._build(repeat.node, entry)
+            if entry == before:
+                break  # nothing, however often: no node tells that this goes on for ever
         return entry
 
 

@@ -40,7 +40,7 @@ class TopicFacts(Struct, frozen=True, gc=False):
 class TopicsView:
     """Every topic of the cluster; never changes. `version` grows with the cluster's metadata."""
 
-    __slots__ = ("_by_id", "_by_name", "version")
+    __slots__ = ("_by_id", "_by_name", "_fingerprints", "version")
 
     def __init__(self, topics: Iterable[TopicFacts] = (), *, version: int = 0) -> None:
         self.version = version
@@ -48,6 +48,7 @@ class TopicsView:
         self._by_id: dict[bytes, TopicFacts] = {
             topic.topic_id: topic for topic in self._by_name.values()
         }
+        self._fingerprints: dict[str, bytes] = {}
 
     def named(self, name: str) -> TopicFacts | None:
         """The topic of that name."""
@@ -56,6 +57,13 @@ class TopicsView:
     def identified(self, topic_id: bytes) -> TopicFacts | None:
         """The topic of that id."""
         return self._by_id.get(topic_id)
+
+    def fingerprint(self, topic: TopicFacts) -> bytes:
+        """Of one of these topics: another one where anything of it has changed."""
+        known = self._fingerprints.get(topic.name)
+        if known is None:
+            known = self._fingerprints[topic.name] = _fingerprint(topic)
+        return known
 
     @property
     def by_name(self) -> Mapping[str, TopicFacts]:
@@ -99,7 +107,7 @@ def metadata_hash(view: TopicsView, names: Iterable[str]) -> int:
         return NO_TOPICS_HASH
     digest = hashlib.blake2b(digest_size=_HASH.size)
     for topic in sorted(found, key=lambda topic: topic.name):
-        digest.update(_fingerprint(topic))
+        digest.update(view.fingerprint(topic))
     number: int = _HASH.unpack(digest.digest())[0]
     return number
 

@@ -6,6 +6,9 @@ from ottla.base.effects import Effects, Moment, Ticket
 from ottla.groups.config import GroupConfig
 from ottla.wire.payloads.records import CoordinatorRecord
 
+Decided = Effects[CoordinatorRecord]
+"""What a command comes to."""
+
 
 class Turn:
     """What the steps of one command share.
@@ -18,7 +21,7 @@ class Turn:
     def __init__(self, moment: Moment, config: GroupConfig) -> None:
         self.now_ms, self.monotonic_ms = moment
         self.config = config
-        self.effects: Effects[CoordinatorRecord] = Effects()
+        self.effects: Decided = Effects()
 
     def reply(self, ticket: Ticket, response: object) -> None:
         """Answer a request, this one or one that waits."""

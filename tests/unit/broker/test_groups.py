@@ -10,6 +10,7 @@ import pytest
 
 from ottla.base.errors import ErrorCode
 from ottla.base.ids import ZERO_UUID
+from ottla.base.limits import MEMBER_ID_PREFIX_LENGTH_MAX
 from ottla.wire.messages.delete_groups import DeleteGroupsRequest, DeleteGroupsResponse
 from ottla.wire.messages.describe_groups import DescribeGroupsRequest, DescribeGroupsResponse
 from ottla.wire.messages.find_coordinator import FindCoordinatorRequest, FindCoordinatorResponse
@@ -50,6 +51,12 @@ from ottla.wire.messages.sync_group import (
     SyncGroupRequest,
     SyncGroupRequestAssignment,
     SyncGroupResponse,
+)
+from ottla.wire.messages.txn_offset_commit import (
+    TxnOffsetCommitRequest,
+    TxnOffsetCommitRequestPartition,
+    TxnOffsetCommitRequestTopic,
+    TxnOffsetCommitResponse,
 )
 from ottla.wire.payloads.internal_topics import CONSUMER_OFFSETS, TRANSACTION_STATE
 from tests.support.data_requests import BY_NAME, produce
@@ -244,6 +251,15 @@ def test_every_version_of_join_begins_a_generation(client: Client, version: int)
     assert (answer.error_code, answer.generation_id, answer.leader) == (0, 1, answer.member_id)
 
 
+def test_of_an_endless_instance_id_a_member_id_has_the_beginning(client: Client) -> None:
+    endless = "i" * 32_000
+    joined = client.ask(joining(group_instance_id=endless), JoinGroupResponse)
+    assert joined.error_code == E.NONE
+    assert joined.member_id.startswith("i" * MEMBER_ID_PREFIX_LENGTH_MAX + "-")
+    again = client.ask(joining(group_instance_id=endless), JoinGroupResponse)
+    assert (again.error_code, again.member_id != joined.member_id) == (E.NONE, True)
+
+
 @pytest.mark.parametrize("version", [0, 2, 3, 5])
 def test_who_leaves_an_unknown_group_is_told_in_the_form_of_its_version(
     client: Client, version: int
@@ -251,7 +267,8 @@ def test_who_leaves_an_unknown_group_is_told_in_the_form_of_its_version(
     old = LeaveGroupRequest(group_id="g", member_id="who")
     new = LeaveGroupRequest(group_id="g", members=[MemberIdentity(member_id="who")])
     answer = client.ask(old if version < 3 else new, LeaveGroupResponse, version=version)
-    assert answer.error_code == E.UNKNOWN_MEMBER_ID
+    told = [answer.error_code, *(member.error_code for member in answer.members)]
+    assert told == ([E.UNKNOWN_MEMBER_ID] if version < 3 else [E.NONE, E.UNKNOWN_MEMBER_ID])
 
 
 def test_one_member_that_leaves_in_the_old_form_gets_its_own_error(client: Client) -> None:
@@ -504,3 +521,24 @@ def test_log_that_apache_kafka_wrote_is_served(start_broker: StartBroker, connec
     asked = DescribeGroupsRequest(groups=["group-classic"])
     (group,) = client.ask(asked, DescribeGroupsResponse).groups
     assert (group.group_state, group.protocol_type, group.members) == ("Empty", "consumer", [])
+
+
+def test_positions_in_a_transaction_belong_to_a_group_with_a_name(client: Client) -> None:
+    request = TxnOffsetCommitRequest(
+        transactional_id="transfer",
+        group_id="",
+        producer_id=1,
+        producer_epoch=0,
+        topics=[
+            TxnOffsetCommitRequestTopic(
+                name="orders",
+                partitions=[
+                    TxnOffsetCommitRequestPartition(partition_index=index, committed_offset=5)
+                    for index in (0, 99)
+                ],
+            )
+        ],
+    )
+    answer = client.ask(request, TxnOffsetCommitResponse)
+    told = [each.error_code for each in answer.topics[0].partitions]
+    assert told == [E.INVALID_GROUP_ID, E.UNKNOWN_TOPIC_OR_PARTITION]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ottla.base.errors import ErrorCode
-from ottla.base.limits import NEW_MEMBER_JOIN_MS_MAX
+from ottla.base.limits import NEW_MEMBER_JOIN_MS_MAX, REBALANCE_REASON_LENGTH_MAX
 from tests.support.group_bench import RANGE, SESSION_MS, GroupBench, reads
 
 E = ErrorCode
@@ -296,3 +296,22 @@ def test_session_of_a_member_begins_anew_when_it_joins() -> None:
     bench.rejoin_all(bench.join(member))
     bench.advance(SESSION_MS - 1)
     assert bench.heartbeat(member, 2) is E.NONE
+
+
+def test_a_session_that_ends_sooner_than_thought_is_looked_at_in_time() -> None:
+    bench = GroupBench(initial_rebalance_delay_ms=5 * SESSION_MS)
+    ticket = bench.join()
+    assert bench.heartbeat("c-1", 0) is E.REBALANCE_IN_PROGRESS
+    bench.advance(SESSION_MS)
+    assert bench.join_error(ticket) is E.UNKNOWN_MEMBER_ID
+
+
+def test_of_an_endless_reason_the_beginning_is_kept() -> None:
+    bench = GroupBench()
+    bench.join(reason="x" * 30_000)
+    (entry,) = bench.group.journal
+    assert entry.causes[0].detail == "x" * REBALANCE_REASON_LENGTH_MAX
+
+
+def test_who_leaves_a_group_that_is_not_there_is_told_for_itself() -> None:
+    assert GroupBench().leave("x", ("", "one")) == [E.UNKNOWN_MEMBER_ID] * 2

@@ -147,3 +147,35 @@ def test_static_member_that_returns_keeps_its_place_in_the_order() -> None:
     bench.reload()
     assert bench.describe() == told
     assert [each.group_instance_id for each in told.members] == ["one", "two", "three"]
+
+
+def test_an_id_that_was_given_out_takes_no_instance_id_over() -> None:
+    bench = GroupBench()
+    (known,) = bench.stable_static("one")
+    pending = bench.joined(bench.join(id_first=True)).member_id
+    assert bench.join_error(bench.join(pending, instance="one")) is E.FENCED_INSTANCE_ID
+    assert bench.join_error(bench.join(pending, instance="two")) is E.UNKNOWN_MEMBER_ID
+    assert bench.heartbeat(known, 1, "one") is E.NONE
+
+
+def test_static_member_that_restarts_in_its_first_rebalance_waits_as_long_as_it_takes() -> None:
+    bench = GroupBench(initial_rebalance_delay_ms=3 * SESSION_MS)
+    bench.join(instance="one")
+    again = bench.join(instance="one")
+    bench.advance(3 * SESSION_MS)
+    assert bench.join_error(again) is E.NONE
+
+
+def test_absent_static_members_without_patience_do_not_keep_the_broker_busy() -> None:
+    bench = GroupBench()
+    bench.stable_static("one")
+    bench.join(instance="one", rebalance_ms=0)
+    newcomer = bench.join(client="new", rebalance_ms=0)
+    bench.leave(f"new-{newcomer}")
+    looks = 0
+    while not bench.group.is_empty:
+        bench.elapsed_ms = max(bench.elapsed_ms, bench.shard.next_deadline_ms)
+        bench.take(bench.shard.expire(bench.now))
+        looks += 1
+        assert looks < 20
+    assert bench.elapsed_ms == SESSION_MS

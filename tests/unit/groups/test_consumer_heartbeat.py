@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ottla.base.errors import ErrorCode
+from ottla.base.limits import REFUSAL_LENGTH_MAX
 from ottla.groups.consumer_config import ConsumerConfig
 from ottla.groups.consumer_member import MemberState
 from tests.support.consumer_bench import (
@@ -416,3 +417,23 @@ def test_everything_that_is_kept_is_read_again() -> None:
     assert bench.kept() == kept
     settle(*clients)
     assert len(clients[0].holds | clients[1].holds) == 9
+
+
+# -- what is refused leaves no trace ---------------------------------------------------------------
+
+
+def test_a_refused_expression_leaves_the_member_whose_place_was_asked_for() -> None:
+    bench = ConsumerBench()
+    old = Client(bench, "a", "t", instance="one")
+    old.beat()
+    old.leave(-2)
+    refused = bench.send(**JOIN | {"instance_id": "one", "subscribed_topic_regex": "("})
+    assert refused.error_code == ErrorCode.INVALID_REGULAR_EXPRESSION
+    bench.advance(SESSION_MS)
+    assert not bench.consumers().members
+
+
+def test_a_refusal_repeats_no_endless_name() -> None:
+    refused = ConsumerBench().send(**JOIN | {"server_assignor": "x" * 32_000})
+    assert refused.error_message is not None
+    assert len(refused.error_message) == REFUSAL_LENGTH_MAX

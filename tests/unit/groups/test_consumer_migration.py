@@ -21,6 +21,7 @@ from tests.support.consumer_bench import (
     ConsumerBench,
 )
 from tests.support.group_bench import reads
+from tests.support.group_invariants import check_shard
 
 
 def classic_group(*names: str, bench: ConsumerBench | None = None) -> list[ClassicClient]:
@@ -266,3 +267,77 @@ def test_where_the_policy_forbids_it_the_group_stays_and_its_classic_members_sha
     go_on(bench, classic)
     assert set(bench.consumers().members) == {classic.member_id}
     assert shared(classic) == [6]
+
+
+# -- protocols -------------------------------------------------------------------------------------
+
+UNREADABLE_FIRST = [("own", b""), ("range", reads("t"))]
+
+
+def test_a_classic_member_may_offer_first_what_nobody_else_can_read() -> None:
+    bench = ConsumerBench()
+    tickets = [bench.join(protocols=UNREADABLE_FIRST), bench.join(client="d")]
+    bench.advance(0)
+    first, second = [bench.joined(ticket).member_id for ticket in tickets]
+    new = Client(bench, "m", "t")
+    assert new.beat().error_code == ErrorCode.NONE
+    told = bench.joined(bench.join(first, protocols=UNREADABLE_FIRST))
+    assert (told.error_code, told.protocol_name) == (ErrorCode.NONE, "range")
+    assert not bench.synced(bench.sync(first, told.generation_id)).error_code
+    new.leave()
+    bench.advance(0)
+    assert bench.group.members[first].protocols == UNREADABLE_FIRST
+    assert second in bench.group.members
+    check_shard(bench.shard, bench.waiting)
+
+
+def test_classic_members_that_line_their_assignors_up_differently_all_sync() -> None:
+    bench = ConsumerBench()
+    Client(bench, "m", "t").beat()
+    for names in (["range", "sticky"], ["sticky", "range"]):
+        told = bench.joined(bench.join(protocols=[(name, reads("t")) for name in names]))
+        ticket = bench.sync(
+            told.member_id,
+            told.generation_id,
+            protocol_type="consumer",
+            protocol=told.protocol_name,
+        )
+        synced = bench.synced(ticket)
+        assert (synced.error_code, synced.protocol_name) == (ErrorCode.NONE, told.protocol_name)
+
+
+def test_a_group_in_its_first_rebalance_is_converted() -> None:
+    bench = ConsumerBench(initial_rebalance_delay_ms=3000)
+    waits = bench.join()
+    assert Client(bench, "m", "t").beat().error_code == ErrorCode.NONE
+    assert bench.join_error(waits) is ErrorCode.REBALANCE_IN_PROGRESS
+
+
+def test_a_group_whose_first_members_are_gone_again_is_converted() -> None:
+    bench = ConsumerBench(initial_rebalance_delay_ms=3000)
+    bench.join()
+    bench.leave("c-1")
+    assert Client(bench, "m", "t").beat().error_code == ErrorCode.NONE
+    check_shard(bench.shard, bench.waiting)
+
+
+def test_of_protocols_that_have_changed_since_the_last_generation_the_common_one_is_read() -> None:
+    bench = ConsumerBench()
+    ticket = bench.join(protocols=[("range", reads("t")), ("sticky", reads("t"))])
+    bench.advance(0)
+    bench.sync(bench.joined(ticket).member_id, 1, {})
+    bench.join(client="d", protocols=[("sticky", reads("t"))])
+    assert Client(bench, "m", "t").beat().error_code == ErrorCode.NONE
+
+
+def test_a_classic_member_in_a_consumer_group_is_known_by_its_own_instance_id_alone() -> None:
+    bench = ConsumerBench()
+    Client(bench, "m", "t", instance="other").beat()
+    told = bench.joined(bench.join(instance="one"))
+
+    def sync_error(instance: str) -> ErrorCode:
+        return bench.sync_error(bench.sync(told.member_id, told.generation_id, instance=instance))
+
+    assert sync_error("nobody") is ErrorCode.UNKNOWN_MEMBER_ID
+    assert sync_error("other") is ErrorCode.FENCED_INSTANCE_ID
+    assert sync_error("one") is ErrorCode.NONE

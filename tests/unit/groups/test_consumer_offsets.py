@@ -60,7 +60,7 @@ def test_a_transaction_of_a_producer_that_names_no_member_is_taken() -> None:
     assert bench.commit(5, producer=producer) is ErrorCode.NONE
     assert bench.commit(5, "a", first.epoch, producer=producer) is ErrorCode.NONE
     stale = bench.commit(5, "a", first.epoch + 1, producer=producer)
-    assert stale is ErrorCode.STALE_MEMBER_EPOCH
+    assert stale is ErrorCode.ILLEGAL_GENERATION
 
 
 def test_offsets_of_topics_that_are_read_are_neither_deleted_nor_do_they_expire() -> None:

@@ -119,9 +119,10 @@ def test_all_offsets_are_told_where_no_topic_is_named() -> None:
     assert told == {("t", 0): 1, ("t", 1): 2, ("u", 0): 1}
 
 
-def test_whoever_says_that_it_is_a_member_of_an_unknown_group_is_refused() -> None:
+def test_a_group_that_nobody_knows_has_no_offsets_whoever_asks() -> None:
     found = GroupBench().fetch(("t", 0), member_id="m", member_epoch=1)
-    assert found.error_code == E.GROUP_ID_NOT_FOUND
+    assert found.error_code == E.NONE
+    assert found.topics[0].partitions[0].committed_offset == -1
 
 
 # -- transactions ----------------------------------------------------------------------------------
@@ -326,8 +327,9 @@ def test_one_look_takes_back_no_more_than_others_can_wait_for() -> None:
     for number in range(OFFSETS_EXPIRED_PER_TURN_MAX + 1):
         bench.commit(1, group=f"g{number % 3}", partition=number)
     bench.elapsed_ms += 8 * DAY_MS
-    records = [len(bench.shard.expire(bench.now).records)]
-    assert records == [OFFSETS_EXPIRED_PER_TURN_MAX]
+    effects = bench.shard.expire(bench.now)
+    assert len(effects.records) == OFFSETS_EXPIRED_PER_TURN_MAX
+    bench.take(effects)
     bench.advance(0)
     assert not bench.shard.offsets
     assert bench.shard.next_deadline_ms > bench.elapsed_ms
@@ -354,3 +356,26 @@ def test_groups_are_listed_with_those_that_only_keep_offsets() -> None:
         for each in bench.answers[ticket]
     ]
     assert listed == [("g", "consumer", "Stable", "classic"), ("simple", "", "Empty", "classic")]
+
+
+def test_an_endless_retention_does_not_overflow() -> None:
+    bench = GroupBench()
+    assert bench.commit(1, retention_ms=2**63 - 1, version=4) is E.NONE
+    bench.advance(30 * DAY_MS)
+    assert bench.offset() == 1
+
+
+def test_groups_beyond_one_look_are_looked_at_in_the_next() -> None:
+    bench = GroupBench()
+    bench.commit(1, group="old")
+    bench.elapsed_ms += 8 * DAY_MS
+    for number in range(3):
+        bench.commit(1, group=f"g{number}")
+    limit = "ottla.groups.offset_sweep.OFFSETS_LOOKED_AT_PER_TURN_MAX"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limit, 1)
+        bench.take(bench.shard.expire(bench.now))
+        assert bench.shard.next_deadline_ms == bench.elapsed_ms
+        bench.advance(0)
+    assert set(bench.shard.offsets) == {"g0", "g1", "g2"}
+    assert bench.shard.next_deadline_ms > bench.elapsed_ms

@@ -16,11 +16,13 @@ from ottla.base.errors import ErrorCode
 from ottla.groups.classic_group import ClassicGroup
 from ottla.groups.classic_state import State
 from ottla.wire.messages.join_group import JoinGroupResponse
+from ottla.wire.messages.leave_group import MemberIdentity
 from ottla.wire.messages.sync_group import SyncGroupResponse
 from ottla.wire.payloads.coordinator import GROUP_RECORDS
 from ottla.wire.payloads.group_metadata import GroupMetadataKey, GroupMetadataValue
 from ottla.wire.payloads.records import CoordinatorRecord
 from tests.support.group_bench import GroupBench, reads
+from tests.support.group_invariants import check_shard
 
 SEEDS = range(400)
 STEPS = 600
@@ -140,7 +142,7 @@ class Member:
                 self.topics = ("t", "u") if len(self.topics) == 1 else ("t",)
                 self._join()
             case 1 if self.world.rng.random() < 0.2:
-                self.world.bench.leave((self.member_id, self.instance))
+                self._leave()
                 self._start_over(ErrorCode.UNKNOWN_MEMBER_ID)
             case 2 | 3 | 4 | 5:
                 self._commit()
@@ -148,6 +150,10 @@ class Member:
                 error = self.world.bench.heartbeat(self.member_id, self.generation, self.instance)
                 if error:
                     self._start_over(error)
+
+    def _leave(self) -> None:
+        leaving = [MemberIdentity(member_id=self.member_id, group_instance_id=self.instance)]
+        self.world.bench.run(lambda shard, ticket, now: shard.leave("g", leaving, ticket, now))
 
     def _commit(self) -> None:
         owned = self.world.owned_by(self, self.generation)
@@ -290,12 +296,9 @@ class World:
 
     def check(self) -> None:
         """Offsets are what was committed last, and nothing is overdue."""
-        offsets = self.bench.shard.offsets.get("g")
-        known = {} if offsets is None else offsets.committed
+        known = self.bench.shard.offsets.of("g").committed
         assert {place.partition: each.offset for place, each in known.items()} == self.committed
-        group = self.bench.shard.groups.get("g")
-        if isinstance(group, ClassicGroup):
-            check_group(group)
+        check_shard(self.bench.shard, self.bench.waiting)
 
     def finish(self) -> None:
         """All clients are gone: everybody who waits is told, and nobody stays."""
@@ -304,30 +307,6 @@ class World:
         assert not self.bench.waiting
         group = self.bench.shard.groups.get("g")
         assert group is None or group.is_empty
-
-
-def check_group(group: ClassicGroup) -> None:
-    """What holds of a group at every moment."""
-    members = group.members
-    assert all(
-        members[each].group_instance_id == name for name, each in group.static_members.items()
-    )
-    assert group.pending_sync <= members.keys()
-    assert not group.pending_members.keys() & members.keys()
-    if group.state in (State.STABLE, State.COMPLETING):
-        assert group.leader in members
-        assert all(each.join_ticket is None for each in members.values())
-    if group.state is not State.COMPLETING:
-        assert all(each.sync_ticket is None for each in members.values())
-    if group.state is State.EMPTY:
-        assert not members
-    soonest = min(
-        group.rebalance_deadline_ms,
-        group.sync_deadline_ms,
-        *group.pending_members.values(),
-        *(each.deadline_ms for each in members.values()),
-    )
-    assert group.soonest_ms <= soonest
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.groups.topic_pattern import TopicPattern
+from ottla.groups.topics_view import TopicFacts, TopicsView
 
 NAMES = ["a", "b", "ab", "aab", "abab", "A", "a.b", "a-b", "a_b", "1", "a1", "orders", "Orders-7"]
 
@@ -113,3 +114,27 @@ def expressions(draw: st.DrawFn) -> str:
 def test_it_agrees_with_pythons_own_engine(text: str, names: list[str]) -> None:
     expected = {name for name in names if re.fullmatch(text, name)}
     assert matching(text, names) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 9 + "a{0}" + "){1000}" * 9,
+        "(" * 9 + "()" + "){1000}" * 9,
+        "(" * 9 + "\\Q\\E" + "){9}" * 9,
+    ],
+)
+def test_nothing_that_is_repeated_endlessly_is_built_at_once(text: str) -> None:
+    assert matching(text, ["", "a"]) == {""}
+
+
+def test_an_expression_that_was_too_costly_costs_nothing_for_the_same_topics() -> None:
+    pattern = TopicPattern("(0|1)*1(0|1){600}")
+    names = [format(number, "0240b") for number in range(1, 80_000, 7)]
+    view = TopicsView(TopicFacts(name, name.encode(), ()) for name in names)
+    with pytest.raises(ProtocolError, match="costly"):
+        pattern.resolve(view)
+    pattern._steps = 0
+    with pytest.raises(ProtocolError, match="costly"):
+        pattern.resolve(view)
+    assert pattern._steps == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.ids import format_uuid
+from ottla.base.limits import MEMBER_ID_PREFIX_LENGTH_MAX
 from ottla.broker.broker import Broker
 from ottla.broker.handlers import Call, handles
 from ottla.groups.classic_join import Joining
@@ -42,7 +43,7 @@ def _joining(request: JoinGroupRequest, call: Call, broker: Broker) -> Joining:
     timeout_ms = request.rebalance_timeout_ms
     return Joining(
         member_id=request.member_id,
-        fresh_id=f"{prefix}-{_uuid(broker)}",
+        fresh_id=f"{prefix[:MEMBER_ID_PREFIX_LENGTH_MAX]}-{_uuid(broker)}",
         group_instance_id=instance_id,
         client_id=client_id,
         client_host=f"/{call.connection.peer_address[0]}",

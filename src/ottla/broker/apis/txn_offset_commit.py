@@ -66,6 +66,8 @@ async def _join_transaction(request: TxnOffsetCommitRequest, call: Call, broker:
 
     Raises ProtocolError where it is not. What follows this without a wait comes before any marker.
     """
+    if not request.group_id:
+        raise ProtocolError(ErrorCode.INVALID_GROUP_ID, "the group id is empty")
     where = await broker.transactions.offsets_partition(request.group_id)
     writing = Writing(
         request.transactional_id, request.producer_id, request.producer_epoch, frozenset({where})

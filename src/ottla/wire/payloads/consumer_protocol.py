@@ -80,6 +80,14 @@ def encode_consumer_protocol(value: Payload, version: int | None = None) -> byte
     return _VERSION.pack(version) + bytes(codec(type(value), version).encode(value))
 
 
+def version_of(data: Buffer) -> int | None:
+    """The version that stands before a subscription or an assignment; None where none does."""
+    if len(data) < _VERSION.size:
+        return None
+    version: int = _VERSION.unpack_from(data)[0]
+    return version if version >= 0 else None
+
+
 def decode_subscription(data: Buffer) -> ConsumerProtocolSubscription:
     """All of a subscription. Raises ProtocolError."""
     return _decode(ConsumerProtocolSubscription, data, ConsumerProtocolSubscription.VERSIONS.max)
