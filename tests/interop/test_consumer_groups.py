@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer
@@ -15,19 +12,37 @@ from confluent_kafka.admin import AdminClient
 
 from tests.clients.admin import Admin
 from tests.conftest import BrokerFactory
+from tests.interop.group_crowd import (
+    AIOKAFKA,
+    HEARTBEAT_MS,
+    JAVA,
+    JAVA_CONSUMER,
+    JAVA_COOPERATIVE,
+    KAFKA_PYTHON,
+    LIBRDKAFKA,
+    LIBRDKAFKA_CONSUMER,
+    LIBRDKAFKA_COOPERATIVE,
+    PARTITIONS,
+    SESSION_MS,
+    TOPIC,
+    Crowd,
+    Kind,
+    Numbers,
+)
+from tests.interop.group_life import live
 from tests.support.broker_process import BrokerProcess
 from tests.support.java import CLASS_PATH, needs_java
 from tests.support.waiting import wait_until
 
-TOPIC = "numbers"
-PARTITIONS = 60
 QUICK = (
-    *("--set", "group.consumer.heartbeat.interval.ms=200"),
-    *("--set", "group.consumer.session.timeout.ms=3000"),
+    *("--set", f"group.consumer.heartbeat.interval.ms={HEARTBEAT_MS}"),
+    *("--set", f"group.consumer.session.timeout.ms={SESSION_MS}"),
     *("--set", "group.initial.rebalance.delay.ms=0"),
-    *("--set", "group.min.session.timeout.ms=1000"),
+    *("--set", f"group.min.session.timeout.ms={SESSION_MS}"),
 )
 PATIENCE_SECONDS = 40
+
+KINDS = [LIBRDKAFKA_CONSUMER, pytest.param(JAVA_CONSUMER, marks=needs_java)]
 
 
 @pytest.fixture
@@ -38,203 +53,141 @@ def broker(start_broker: BrokerFactory) -> BrokerProcess:
     return process
 
 
-class Member:
-    """A confluent-kafka consumer in a thread of its own; `settings` with `_` for the dots."""
-
-    def __init__(self, bootstrap: str, topics: Sequence[str] = (TOPIC,), **settings: Any) -> None:
-        self.values: list[int] = []
-        self.assigned: set[tuple[str, int]] = set()
-        self.errors: list[str] = []
-        wanted = {
-            "bootstrap.servers": bootstrap,
-            "group.id": "g",
-            "group.protocol": "consumer",
-            "auto.offset.reset": "earliest",
-            "topic.metadata.refresh.interval.ms": 500,
-            "reconnect.backoff.ms": 10,
-            "reconnect.backoff.max.ms": 100,
-            "log_level": 0,
-            **{name.replace("_", "."): value for name, value in settings.items()},
-        }
-        self._consumer = Consumer(wanted)
-        self._consumer.subscribe(list(topics))
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._poll)
-        self._thread.start()
-
-    def _poll(self) -> None:
-        while not self._ends.is_set():
-            message = self._consumer.poll(0.05)
-            if message is not None and message.error() is None:
-                value = message.value()
-                assert value is not None
-                self.values.append(int(value))
-            elif message is not None:
-                self.errors.append(str(message.error()))
-            self.assigned = {(each.topic, each.partition) for each in self._consumer.assignment()}
-        self._consumer.close()
-
-    def stop(self) -> None:
-        """Leave the group and end."""
-        self._ends.set()
-        self._thread.join(PATIENCE_SECONDS)
+@pytest.fixture
+def crowd(broker: BrokerProcess, tmp_path: Path) -> Iterator[Crowd]:
+    """A group without members yet."""
+    with Crowd(broker.bootstrap, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
-def members() -> Iterator[list[Member]]:
-    """Members that end with the test."""
-    running: list[Member] = []
-    yield running
-    for member in running:
-        member.stop()
-
-
-def share_all(
-    members: Sequence[Member], topics: Sequence[tuple[str, int]] = ((TOPIC, PARTITIONS),)
-) -> Callable[[], bool]:
-    """Whether every partition has one owner, and everybody has some."""
-    expected = sorted((topic, index) for topic, count in topics for index in range(count))
-
-    def holds() -> bool:
-        owned = sorted(each for member in members for each in member.assigned)
-        return owned == expected and all(member.assigned for member in members)
-
-    return holds
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    wait_until(condition, what, seconds=PATIENCE_SECONDS)
-
-
-def send(bootstrap: str, numbers: Sequence[int]) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap})
-    for number in numbers:
-        producer.produce(TOPIC, b"%d" % number, partition=number % PARTITIONS)
-    assert producer.flush(PATIENCE_SECONDS) == 0
+def numbers(broker: BrokerProcess) -> Iterator[Numbers]:
+    """Records come for as long as the test wants."""
+    with Numbers(broker.bootstrap) as made:
+        yield made
 
 
 def test_members_of_the_consumer_protocol_come_and_go_and_every_partition_has_one_owner(
-    broker: BrokerProcess, members: list[Member]
+    crowd: Crowd, numbers: Numbers
 ) -> None:
-    send(broker.bootstrap, range(PARTITIONS))
-    members.append(Member(broker.bootstrap))
-    wait_for(share_all(members), "one member has all")
-    members += [Member(broker.bootstrap) for _ in range(2)]
-    wait_for(share_all(members), "three members share all")
-    assert {len(member.assigned) for member in members} == {20}
-    wait_for(
-        lambda: len({value for member in members for value in member.values}) == PARTITIONS,
-        "everything is read",
-    )
-    members.pop(0).stop()
-    wait_for(share_all(members), "the others take over")
+    crowd.start(LIBRDKAFKA_CONSUMER)
+    crowd.wait_shared("one member has all")
+    crowd.start(LIBRDKAFKA_CONSUMER, 2)
+    crowd.wait_shared("three members share all")
+    assert {len(member.owned) for member in crowd.active} == {PARTITIONS // 3}
+    crowd.leave(crowd.active[:1])
+    crowd.wait_shared("the others take over")
+    produced = numbers.end()
+    crowd.wait_read(produced)
+    crowd.leave(list(crowd.active))
+    crowd.check(produced)
 
 
 @pytest.mark.interop
-def test_ten_members_share_sixty_partitions_and_two_are_left_with_all(
-    broker: BrokerProcess, members: list[Member]
+def test_a_group_of_up_to_twenty_lives_through_all_that_happens_to_members(
+    broker: BrokerProcess, crowd: Crowd, numbers: Numbers
 ) -> None:
-    members += [Member(broker.bootstrap) for _ in range(10)]
-    wait_for(share_all(members), "ten members share all")
-    for _ in range(8):
-        members.pop().stop()
-    wait_for(share_all(members), "two members share all")
+    live(broker, crowd, numbers, LIBRDKAFKA_CONSUMER, (1, 3, 20))
 
 
-READER = """
-import sys
-from confluent_kafka import Consumer
-consumer = Consumer({"bootstrap.servers": sys.argv[1], "group.id": "g",
-                     "group.protocol": "consumer", "log_level": 0})
-consumer.subscribe([sys.argv[2]])
-while True:
-    consumer.poll(0.1)
-    if consumer.assignment():
-        print("assigned", flush=True)
-"""
+@needs_java
+@pytest.mark.interop
+def test_a_group_of_java_members_lives_through_all_that_happens_to_members(
+    broker: BrokerProcess, crowd: Crowd, numbers: Numbers
+) -> None:
+    live(broker, crowd, numbers, JAVA_CONSUMER, (1, 2, 6))
+
+
+# -- static members --------------------------------------------------------------------------------
 
 
 @pytest.mark.interop
-def test_a_member_that_is_killed_is_replaced_when_its_session_ends(
-    broker: BrokerProcess, members: list[Member]
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_a_static_member_comes_back_to_what_it_had_whether_it_stopped_or_died(
+    crowd: Crowd, numbers: Numbers, kind: Kind
 ) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", READER, broker.bootstrap, TOPIC], stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"assigned\n"
-        members.append(Member(broker.bootstrap))
-        wait_for(lambda: len(members[0].assigned) == PARTITIONS // 2, "they share")
-        process.kill()
-    wait_for(share_all(members), "the other has all")
+    for name in ("one", "two", "three"):
+        crowd.start(kind, instance=name)
+    crowd.wait_shared("three share all")
+    first, second, third = crowd.active
+    had, others = second.owned, (first.owned, third.owned)
+    rebalances = len(first.did("revoked")), len(third.did("revoked"))
+    crowd.leave([second])
+    (back,) = crowd.start(kind, instance="two")
+    crowd.wait_shared("the second one has stopped and is back")
+    assert back.owned == had
+    assert (first.owned, third.owned) == others
+    crowd.kill([back])
+    crowd.wait_shared("the others take over when its session is over")
+    assert (len(first.did("revoked")), len(third.did("revoked"))) == rebalances
+    produced = numbers.end()
+    crowd.wait_read(produced)
+    crowd.leave(list(crowd.active))
+    crowd.check(produced)
 
 
 @pytest.mark.interop
-def test_a_group_lives_on_when_its_broker_is_killed_and_comes_back(
-    broker: BrokerProcess, members: list[Member]
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_of_two_static_members_of_one_name_the_newer_one_is_refused(
+    crowd: Crowd, numbers: Numbers, kind: Kind
 ) -> None:
-    members += [Member(broker.bootstrap) for _ in range(3)]
-    wait_for(share_all(members), "three members share all")
-    broker.kill()
-    broker.restart()
-    send(broker.bootstrap, range(PARTITIONS))
-    wait_for(
-        lambda: len({value for member in members for value in member.values}) == PARTITIONS,
-        "everything is read",
-    )
-    members.append(Member(broker.bootstrap))
-    wait_for(share_all(members), "four members share all")
+    (older,) = crowd.start(kind, instance="one")
+    crowd.wait_shared("it has all")
+    (newer,) = crowd.start(kind, instance="one")
+    wait_until(lambda: newer.error is not None, "the newer one ends", seconds=PATIENCE_SECONDS)
+    told = str(newer.error).lower()
+    assert "unreleased" in told or "still used by another member" in told
+    crowd.active.remove(newer)
+    produced = numbers.end()
+    crowd.wait_read(produced)
+    assert len(older.owned) == PARTITIONS
+    crowd.leave([older])
+    crowd.check(produced, fenced=newer.name)
+
+
+# -- classic and consumer members in one group -----------------------------------------------------
 
 
 @pytest.mark.interop
-def test_a_regular_expression_follows_topics_that_come_and_grow(
-    broker: BrokerProcess, members: list[Member]
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (LIBRDKAFKA, LIBRDKAFKA_CONSUMER),
+        (LIBRDKAFKA_COOPERATIVE, LIBRDKAFKA_CONSUMER),
+        (KAFKA_PYTHON, LIBRDKAFKA_CONSUMER),
+        (AIOKAFKA, LIBRDKAFKA_CONSUMER),
+        pytest.param(JAVA, JAVA_CONSUMER, marks=needs_java),
+        pytest.param(JAVA_COOPERATIVE, JAVA_CONSUMER, marks=needs_java),
+    ],
+    ids=str,
+)
+def test_a_group_changes_over_to_the_consumer_protocol_and_back_member_by_member(
+    broker: BrokerProcess, crowd: Crowd, numbers: Numbers, old: Kind, new: Kind
 ) -> None:
-    admin = Admin(broker.bootstrap)
-    admin.create("logs.a", 4)
-    members += [Member(broker.bootstrap, ["^logs\\..*"]) for _ in range(2)]
-    wait_for(share_all(members, [("logs.a", 4)]), "the first topic is shared")
-    admin.create("logs.b", 6)
-    admin.create("other", 2)
-    wait_for(share_all(members, [("logs.a", 4), ("logs.b", 6)]), "the new topic is shared")
-
-
-@pytest.mark.interop
-def test_a_static_member_that_restarts_gets_back_what_it_had(
-    broker: BrokerProcess, members: list[Member]
-) -> None:
-    members += [Member(broker.bootstrap, group_instance_id=f"i{n}") for n in range(3)]
-    wait_for(share_all(members), "three members share all")
-    first = members.pop(0)
-    had, others = first.assigned, [member.assigned for member in members]
-    first.stop()
-    members.insert(0, Member(broker.bootstrap, group_instance_id="i0"))
-    wait_for(lambda: members[0].assigned == had, "it has the same")
-    assert [member.assigned for member in members[1:]] == others
-
-
-@pytest.mark.interop
-def test_classic_members_and_consumer_members_share_a_group_and_change_places(
-    broker: BrokerProcess, members: list[Member]
-) -> None:
-    classic: dict[str, Any] = {
-        "group_protocol": "classic",
-        "partition_assignment_strategy": "cooperative-sticky",
-        "session_timeout_ms": 3000,
-        "heartbeat_interval_ms": 200,
-    }
-    members += [Member(broker.bootstrap, **classic) for _ in range(2)]
-    wait_for(share_all(members), "classic members share all")
+    first, second = crowd.start(old, 2)
+    crowd.wait_shared("classic members share all")
     assert group_type(broker) == "CLASSIC"
-    members.append(Member(broker.bootstrap))
-    wait_for(share_all(members), "all three share all")
+    crowd.leave([first])
+    crowd.start(new)
+    crowd.wait_shared("one of each share all")
     assert group_type(broker) == "CONSUMER"
-    members.append(Member(broker.bootstrap, **classic))
-    wait_for(share_all(members), "all four share all")
-    members.pop(2).stop()
-    wait_for(share_all(members), "the classic ones share all")
-    wait_for(lambda: group_type(broker) == "CLASSIC", "the group is classic again")
-    wait_for(share_all(members), "the classic ones share all still")
+    crowd.kill_and_start(broker)
+    crowd.leave([second])
+    (last,) = crowd.start(new)
+    crowd.wait_shared("two of the consumer protocol share all, on a broker that came back")
+    crowd.start(old)
+    crowd.wait_shared("a classic member is back")
+    crowd.leave([each for each in crowd.active if each.kind == new and each is not last])
+    crowd.wait_shared("one of each is left")
+    assert group_type(broker) == "CONSUMER"
+    crowd.leave([last])
+    wait_until(lambda: group_type(broker) == "CLASSIC", "it is classic", seconds=PATIENCE_SECONDS)
+    crowd.start(old)
+    crowd.wait_shared("the classic ones share all")
+    produced = numbers.end()
+    crowd.wait_read(produced)
+    crowd.leave(list(crowd.active))
+    crowd.check(produced)
 
 
 def group_type(broker: BrokerProcess) -> str:
@@ -244,22 +197,58 @@ def group_type(broker: BrokerProcess) -> str:
     return str(name)
 
 
+# -- subscriptions and administration --------------------------------------------------------------
+
+
+@pytest.mark.interop
+def test_a_regular_expression_follows_topics_that_come_and_grow(broker: BrokerProcess) -> None:
+    admin = Admin(broker.bootstrap)
+    admin.create("logs.a", 4)
+    consumers = [
+        Consumer(
+            {
+                "bootstrap.servers": broker.bootstrap,
+                "group.id": "by-name",
+                "group.protocol": "consumer",
+                "topic.metadata.refresh.interval.ms": 500,
+            }
+        )
+        for _ in range(2)
+    ]
+    for consumer in consumers:
+        consumer.subscribe(["^logs\\..*"])
+    wait_until(lambda: have(consumers, {"logs.a": 4}), "the first topic is shared")
+    admin.create("logs.b", 6)
+    admin.create("other", 2)
+    wait_until(lambda: have(consumers, {"logs.a": 4, "logs.b": 6}), "the new topic is shared")
+    for consumer in consumers:
+        consumer.close()
+
+
+def have(consumers: list[Consumer], topics: dict[str, int]) -> bool:
+    """Whether they share all partitions of these topics and no others; they poll once."""
+    for consumer in consumers:
+        consumer.poll(0.02)
+    owned = [sorted((each.topic, each.partition) for each in c.assignment()) for c in consumers]
+    expected = sorted((name, index) for name, count in topics.items() for index in range(count))
+    return all(owned) and sorted(place for each in owned for place in each) == expected
+
+
 @pytest.mark.interop
 def test_an_admin_sees_and_changes_the_offsets_of_a_consumer_group(
-    broker: BrokerProcess, members: list[Member]
+    broker: BrokerProcess, crowd: Crowd, numbers: Numbers
 ) -> None:
-    send(broker.bootstrap, range(PARTITIONS))
-    members.append(Member(broker.bootstrap))
-    wait_for(lambda: len(members[0].values) == PARTITIONS, "everything is read")
-    members.pop().stop()
+    crowd.start(LIBRDKAFKA_CONSUMER)
+    crowd.wait_shared("it has all")
+    produced = numbers.end()
+    crowd.wait_read(produced)
+    crowd.leave(list(crowd.active))
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
     asked = ConsumerGroupTopicPartitions("g")
     found = admin.list_consumer_group_offsets([asked])["g"].result(PATIENCE_SECONDS)
-    assert sum(each.offset for each in found.topic_partitions) == PARTITIONS
+    assert {each.partition: each.offset for each in found.topic_partitions} == produced
     admin.delete_consumer_groups(["g"])["g"].result(PATIENCE_SECONDS)
-
-
-# -- Java ------------------------------------------------------------------------------------------
+    assert admin.list_consumer_groups().result(PATIENCE_SECONDS).valid == []
 
 
 def kafka_groups_tool(broker: BrokerProcess, *words: str) -> str:
@@ -278,25 +267,24 @@ def kafka_groups_tool(broker: BrokerProcess, *words: str) -> str:
 
 @needs_java
 @pytest.mark.interop
-def test_kafkas_own_tool_describes_a_consumer_group(
-    broker: BrokerProcess, members: list[Member]
-) -> None:
-    members.append(Member(broker.bootstrap, client_id="reader"))
-    send(broker.bootstrap, range(PARTITIONS))
-    wait_for(lambda: len(members[0].values) == PARTITIONS, "everything is read")
+def test_kafkas_own_tool_describes_a_consumer_group(broker: BrokerProcess, crowd: Crowd) -> None:
+    (reader,) = crowd.start(LIBRDKAFKA_CONSUMER)
+    crowd.wait_shared("it has all")
     state = kafka_groups_tool(broker, "--describe", "--group", "g", "--state", "--verbose")
     assert "Stable" in state
     assert "uniform" in state
     lines = kafka_groups_tool(broker, "--describe", "--group", "g").splitlines()
-    assert sum(TOPIC in line and "reader" in line for line in lines) == PARTITIONS
+    assert sum(TOPIC in line and reader.name in line for line in lines) == PARTITIONS
     assert "Consumer" in kafka_groups_tool(broker, "--list", "--type")
-    members.pop().stop()
+    crowd.leave([reader])
     assert "success" in kafka_groups_tool(broker, "--delete", "--group", "g")
 
 
 @needs_java
 @pytest.mark.interop
-def test_java_consumers_of_the_consumer_protocol_share_and_resume(broker: BrokerProcess) -> None:
+def test_java_consumers_subscribe_by_an_expression_resume_and_are_told_of_a_bad_one(
+    broker: BrokerProcess,
+) -> None:
     send(broker.bootstrap, range(600))
     program = Path(__file__).parent / "java" / "ConsumerGroupClient.java"
     done = subprocess.run(
@@ -311,3 +299,10 @@ def test_java_consumers_of_the_consumer_protocol_share_and_resume(broker: Broker
     assert "the others took over" in done.stdout
     assert "resumed at the end" in done.stdout
     assert "refused expression" in done.stdout
+
+
+def send(bootstrap: str, numbers: range) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap})
+    for number in numbers:
+        producer.produce(TOPIC, b"%d" % number, partition=number % PARTITIONS)
+    assert producer.flush(PATIENCE_SECONDS) == 0

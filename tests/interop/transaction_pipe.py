@@ -1,8 +1,13 @@
-"""Carries records from one topic to another in transactions of librdkafka, until it is killed."""
+"""Carries records from one topic to another in transactions of librdkafka, until it is killed.
+
+Each record says which transaction carried it, and how many records that has. The library's own log,
+from warnings up, goes to standard error.
+"""
 
 from __future__ import annotations
 
 import sys
+import uuid
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
@@ -10,6 +15,7 @@ SOURCE_PARTITIONS = 2
 RECORDS_PER_TRANSACTION = 40
 ABORTED_EACH = 5
 PATIENCE_SECONDS = 30
+WARNING = 4
 
 
 def main(bootstrap: str, name: str, source: str, target: str) -> None:
@@ -17,11 +23,15 @@ def main(bootstrap: str, name: str, source: str, target: str) -> None:
         try:
             carry(bootstrap, name, source, target)
         except KafkaException as error:
-            print("begins anew:", error, file=sys.stderr)
+            print("begins anew:", error, file=sys.stderr, flush=True)
 
 
 def carry(bootstrap: str, name: str, source: str, target: str) -> None:
-    common = {"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 100}
+    common = {
+        "bootstrap.servers": bootstrap,
+        "log_level": WARNING,
+        "reconnect.backoff.max.ms": 100,
+    }
     producer = Producer(
         {**common, "transactional.id": name, "transaction.timeout.ms": 10_000, "linger.ms": 1}
     )
@@ -48,11 +58,14 @@ def carry(bootstrap: str, name: str, source: str, target: str) -> None:
             if not records:
                 continue
             number += 1
+            token = uuid.uuid4().hex
             producer.begin_transaction()
             for record in records:
-                partition = record.partition()
+                value, partition = record.value(), record.partition()
+                assert value is not None
                 assert partition is not None
-                producer.produce(target, record.value(), partition=partition)
+                told = f"{value.decode()} {token} {len(records)}"
+                producer.produce(target, told, partition=partition)
             producer.send_offsets_to_transaction(
                 consumer.position(wanted), consumer.consumer_group_metadata(), PATIENCE_SECONDS
             )

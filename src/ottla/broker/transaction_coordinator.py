@@ -20,7 +20,7 @@ from ottla.broker.coordination.internal_topics import InternalTopics
 from ottla.broker.coordination.runtime import Command, CoordinatorRuntime
 from ottla.broker.metadata_service import MetadataService
 from ottla.broker.replicas import LocalReplicas
-from ottla.broker.transaction_markers import GroupMarkers, Marker, TransactionMarkers
+from ottla.broker.transaction_markers import CoordinatorMarkers, Marker, TransactionMarkers
 from ottla.metadata.features import TRANSACTION_VERSION
 from ottla.metadata.image import MetadataDelta, MetadataImage
 from ottla.settings import coordinators as keys
@@ -64,9 +64,8 @@ class TransactionCoordinator:
         metadata: MetadataService,
         settings: BrokerSettings,
         clock: Clock,
-        groups: GroupMarkers,
+        groups: CoordinatorMarkers,
     ) -> None:
-        self.markers = TransactionMarkers(replicas, clock, groups)
         self._metadata = metadata
         self._replicas = replicas
         self._settings = settings
@@ -78,6 +77,9 @@ class TransactionCoordinator:
             replicas,
             clock,
             served=self._served,
+        )
+        self.markers = TransactionMarkers(
+            replicas, clock, {CONSUMER_OFFSETS: groups, TRANSACTION_STATE: self._runtime}
         )
         self._finishing: dict[TransactionEnd, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,7 +100,7 @@ class TransactionCoordinator:
         self._runtime.follow()
         abort_ms = self._settings[keys.TRANSACTION_ABORT_TIMED_OUT_CLEANUP_INTERVAL_MS]
         forget_ms = self._settings[keys.TRANSACTION_REMOVE_EXPIRED_CLEANUP_INTERVAL_MS]
-        self._spawn(self._every(abort_ms, self.abort_timed_out))
+        self._spawn(self._every(abort_ms, self.finish_what_stands_still))
         self._spawn(self._every(forget_ms, self.forget_expired))
 
     def _follow(self, image: MetadataImage, delta: MetadataDelta) -> None:
@@ -109,7 +111,7 @@ class TransactionCoordinator:
     async def stop(self) -> None:
         """Serve nobody any more. What is half finished goes on after the next start."""
         self._is_stopped = True
-        tasks = [*self._tasks, *self._finishing.values()]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -263,23 +265,24 @@ class TransactionCoordinator:
 
     def _served(self, index: int) -> None:
         """A shard was read: what it has decided and not completed goes on."""
-        self._spawn(self._finish_all(index, lambda shard, *asked: shard.unfinished(*asked)))
+        self._spawn(self._finish_decided(index))
 
-    async def _finish_all(self, index: int, command: Command[Shard]) -> None:
-        """Finish the ends that a command replies."""
+    async def _finish_decided(self, index: int) -> None:
+        await self._finish_all(index, lambda shard, *asked: shard.unfinished(*asked))
+
+    async def _finish_all(self, index: int, command: Command[Shard]) -> int:
+        """Finish the ends that a command replies; how many."""
         try:
             ends = cast(list[TransactionEnd], await self._runtime.run(index, command))
         except ProtocolError:
-            return  # whoever reads the shard next will see to it
+            return 0  # whoever reads the shard next will see to it
         for ended in ends:
             self._finish(index, ended)
+        return len(ends)
 
     def _finish(self, index: int, ended: TransactionEnd) -> None:
-        if ended in self._finishing:
-            return
-        task = asyncio.ensure_future(self._write_markers(index, ended))
-        self._finishing[ended] = task
-        task.add_done_callback(lambda _: self._finishing.pop(ended, None))
+        if ended not in self._finishing:
+            self._finishing[ended] = self._spawn(self._write_markers(index, ended))
 
     async def _write_markers(self, index: int, ended: TransactionEnd) -> None:
         """Write, again and again where partitions refuse, then complete; or let others do it."""
@@ -291,6 +294,9 @@ class TransactionCoordinator:
                 if missing:
                     await asyncio.sleep(wait_seconds)
                     wait_seconds = min(wait_seconds * 2, MARKER_RETRY_SECONDS_MAX)
+            # Before version 2 the end of the next transaction, which may come before this is
+            # answered, looks the same: it must not be taken for this one.
+            self._let_go(ended)
             await self._runtime.run(
                 index, lambda shard, ticket, moment: shard.complete(ended, ticket, moment)
             )
@@ -301,6 +307,17 @@ class TransactionCoordinator:
                 refused.message,
                 extra={"transactional_id": ended.transactional_id},
             )
+        except Exception:
+            log.exception(
+                "a fault in the end of a transaction, it is tried again; please report this",
+                extra={"transactional_id": ended.transactional_id},
+            )
+        finally:
+            self._let_go(ended)
+
+    def _let_go(self, ended: TransactionEnd) -> None:
+        if self._finishing.get(ended) is asyncio.current_task():
+            del self._finishing[ended]
 
     async def _attempt(
         self, index: int, ended: TransactionEnd, partitions: Collection[TopicPartition]
@@ -339,10 +356,23 @@ class TransactionCoordinator:
 
     # -- now and then ----------------------------------------------------------------------------
 
+    async def finish_what_stands_still(self) -> None:
+        """Whoever would ask for it may be gone: readers of committed records wait for it.
+
+        A shard that was thrown away when its log refused a write is read again.
+        """
+        self._runtime.follow()
+        await self.abort_timed_out()
+        for index in self._runtime.led:
+            await self._finish_decided(index)
+
     async def abort_timed_out(self) -> None:
         """End transactions that are open for longer than their producers asked for."""
         for index in self._runtime.led:
-            await self._finish_all(index, lambda shard, *asked: shard.abort_timed_out(*asked))
+            while await self._finish_all(
+                index, lambda shard, *asked: shard.abort_timed_out(*asked)
+            ):
+                pass
 
     async def forget_expired(self) -> None:
         """Forget transactional ids that nobody has used for long."""
@@ -359,4 +389,8 @@ class TransactionCoordinator:
     async def _every(interval_ms: int, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(interval_ms / 1000)
-            await work()
+            try:
+                await work()
+            except Exception:
+                # Once dead, it would leave every reader behind an open transaction for ever.
+                log.exception("a fault in the care of transactions; please report this")

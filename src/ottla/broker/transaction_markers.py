@@ -1,8 +1,8 @@
 """Writes the markers that end transactions into the partitions that are led here.
 
 A marker counts once every in-sync replica has it: only then may a coordinator forget the
-transaction. Those in `__consumer_offsets` go through the group coordinator, which settles the
-positions of the transaction with them.
+transaction. Those in a coordinator's topic go through it: that of groups settles the positions of
+the transaction with them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, Protocol
 
 from ottla.base.effects import ProducerIdentity
@@ -24,7 +24,6 @@ from ottla.replication.acks import PendingAck
 from ottla.transactions.transaction import EPOCH_PER_TRANSACTION
 from ottla.wire.compiler import codec
 from ottla.wire.payloads.control import EndTxnMarker
-from ottla.wire.payloads.internal_topics import CONSUMER_OFFSETS
 from ottla.wire.records.batch import build_batch
 from ottla.wire.records.control import ControlType, control_key
 from ottla.wire.records.record import Record
@@ -68,8 +67,8 @@ class Marker(NamedTuple):
         )
 
 
-class GroupMarkers(Protocol):
-    """The group coordinator, as far as markers go: `CoordinatorRuntime` is one."""
+class CoordinatorMarkers(Protocol):
+    """A coordinator, as far as markers in its topic go: `CoordinatorRuntime` is one."""
 
     def write_marker(
         self, index: int, producer: ProducerIdentity, batch: bytes, *, is_committed: bool
@@ -79,10 +78,16 @@ class GroupMarkers(Protocol):
 class TransactionMarkers:
     """The markers of one broker."""
 
-    def __init__(self, replicas: LocalReplicas, clock: Clock, groups: GroupMarkers) -> None:
+    def __init__(
+        self,
+        replicas: LocalReplicas,
+        clock: Clock,
+        coordinators: Mapping[str, CoordinatorMarkers],
+    ) -> None:
+        """`coordinators`, by their topics: each counts on writing to its own alone."""
         self._replicas = replicas
         self._clock = clock
-        self._groups = groups
+        self._coordinators = coordinators
 
     async def write(
         self, marker: Marker, partitions: Iterable[TopicPartition]
@@ -91,6 +96,8 @@ class TransactionMarkers:
 
         The appends come before the first wait: no request is served between two of them.
         """
+        if marker.producer_id < 0 or marker.producer_epoch < 0:
+            return dict.fromkeys(partitions, ErrorCode.INVALID_PRODUCER_ID_MAPPING)
         batch = marker.encoded(self._clock.now_ms())
         appended = [(where, self._append(marker, batch, where)) for where in partitions]
         return {
@@ -134,9 +141,10 @@ class TransactionMarkers:
     def _append_to(
         self, partition: Partition, marker: Marker, batch: bytes, where: TopicPartition
     ) -> None:
-        if where.topic == CONSUMER_OFFSETS:
+        coordinator = self._coordinators.get(where.topic)
+        if coordinator is not None:
             producer = ProducerIdentity(marker.producer_id, marker.producer_epoch)
-            self._groups.write_marker(
+            coordinator.write_marker(
                 where.partition, producer, batch, is_committed=marker.is_committed
             )
             return

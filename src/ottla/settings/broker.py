@@ -68,7 +68,6 @@ ADVERTISED_LISTENERS: Setting[tuple[str, ...]] = SETTINGS.declare(
     "proxy, a container's published port, a load balancer. A client that reaches the broker by "
     "another way than its own listener's still gets these.",
     check=listener_list,
-    change=Change.PER_BROKER,
 )
 LOG_DIR: Setting[tuple[str, ...]] = SETTINGS.declare(
     _LIST,

@@ -42,6 +42,8 @@ def end(
     """Decide the end; the answer tells the epoch for what comes next."""
     if current is None:
         return refused(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+    if asked.epoch > EPOCH_OF_CLIENTS_MAX:
+        return refused(ErrorCode.PRODUCER_FENCED)
     if asked.version < EPOCH_PER_TRANSACTION:
         return _end_in_epoch(current, asked, now_ms)
     return _end_with_epoch(current, asked, fresh_producer_id, now_ms)
@@ -123,14 +125,16 @@ def fenced(current: Transaction, transaction_version: int, now_ms: int) -> Trans
     """Abort an open transaction against its producer's will: its epoch has ended.
 
     Under version 2 by two epochs, for one alone is what the producer's own end would bring: it must
-    not take the abort for the end that it asks for.
+    not take the abort for the end that it asks for. A client that spoke it before the cluster was
+    set back goes on with it for a while.
     """
-    bumps = 2 if transaction_version >= EPOCH_PER_TRANSACTION else 1
+    version = max(transaction_version, current.client_version)
+    bumps = 2 if version >= EPOCH_PER_TRANSACTION else 1
     return current.changed(
         now_ms,
         state=State.PREPARE_ABORT,
         epoch=min(current.epoch + bumps, EPOCH_MAX),
-        client_version=transaction_version,
+        client_version=version,
     )
 
 

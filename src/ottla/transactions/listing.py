@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from ottla.base.errors import ErrorCode
 from ottla.base.ids import TopicPartition
-from ottla.transactions.id_pattern import id_pattern
+from ottla.transactions.id_pattern import IdPattern
 from ottla.transactions.transaction import (
     NO_TIME,
     State,
@@ -29,7 +28,7 @@ class Filter(NamedTuple):
     states: frozenset[str] = frozenset()
     producer_ids: frozenset[int] = frozenset()
     open_ms_min: int = -1
-    pattern: re.Pattern[str] | None = None
+    pattern: IdPattern | None = None
 
     @classmethod
     def of(cls, request: ListTransactionsRequest) -> Filter:
@@ -39,7 +38,7 @@ class Filter(NamedTuple):
             frozenset(request.state_filters),
             frozenset(request.producer_id_filters),
             request.duration_filter,
-            id_pattern(pattern) if pattern else None,
+            IdPattern(pattern) if pattern else None,
         )
 
     @property
@@ -48,14 +47,14 @@ class Filter(NamedTuple):
         return sorted(self.states - known)
 
     def passes(self, found: Transaction, now_ms: int) -> bool:
-        """Whether a transaction is asked for."""
+        """Whether a transaction is asked for. Raises as `IdPattern.matches`."""
         if self.states and found.state.label not in self.states:
             return False
         if self.producer_ids and found.producer_id not in self.producer_ids:
             return False
         if self.open_ms_min >= 0 and not _open_longer(found, self.open_ms_min, now_ms):
             return False
-        return self.pattern is None or self.pattern.fullmatch(found.transactional_id) is not None
+        return self.pattern is None or self.pattern.matches(found.transactional_id)
 
 
 def _open_longer(found: Transaction, open_ms_min: int, now_ms: int) -> bool:

@@ -8,6 +8,7 @@ from ottla.base.errors import ErrorCode
 from ottla.base.ids import TopicPartition
 from ottla.transactions.step import Step, refused
 from ottla.transactions.transaction import (
+    EPOCH_OF_CLIENTS_MAX,
     PREPARED,
     State,
     Transaction,
@@ -65,4 +66,6 @@ def _check(current: Transaction | None, writing: Writing) -> ErrorCode:
         return ErrorCode.CONCURRENT_TRANSACTIONS
     if current.producer_id != writing.producer_id:
         return ErrorCode.INVALID_PRODUCER_ID_MAPPING
-    return ErrorCode.NONE if current.epoch == writing.epoch else ErrorCode.PRODUCER_FENCED
+    # Of an end that leads to another producer id this is the epoch still, and of no client.
+    is_fenced = writing.epoch != current.epoch or writing.epoch > EPOCH_OF_CLIENTS_MAX
+    return ErrorCode.PRODUCER_FENCED if is_fenced else ErrorCode.NONE

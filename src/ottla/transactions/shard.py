@@ -8,12 +8,13 @@ under way are written already.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Final, NamedTuple
 
 from ottla.base.effects import NEVER, Effects, Moment, ProducerIdentity, Ticket
 from ottla.base.errors import ErrorCode
 from ottla.base.ids import TopicPartition
-from ottla.base.limits import TRANSACTIONAL_IDS_FORGOTTEN_AT_ONCE
+from ottla.base.limits import TRANSACTIONAL_IDS_FORGOTTEN_AT_ONCE, TRANSACTIONS_ABORTED_AT_ONCE
 from ottla.transactions import ending, initialising, listing, partitions
 from ottla.transactions.ending import Ending
 from ottla.transactions.initialising import NOBODY, Takeover
@@ -160,12 +161,12 @@ class TransactionShard:
         )
 
     def abort_timed_out(self, ticket: Ticket, moment: Moment) -> Decision:
-        """End what is open for too long; replies the list of its ends."""
+        """End what is open for too long, some at a time; replies the list of these ends."""
         version = self._transaction_version()
+        timed_out = (found for found in self._by_id.values() if found.is_timed_out(moment.now_ms))
         aborted = [
             ending.fenced(found, version, moment.now_ms)
-            for found in self._by_id.values()
-            if found.is_timed_out(moment.now_ms)
+            for found in islice(timed_out, TRANSACTIONS_ABORTED_AT_ONCE)
         ]
         for found in aborted:
             self._resumable.pop(found.transactional_id, None)
@@ -176,11 +177,12 @@ class TransactionShard:
 
     def forget_expired(self, ticket: Ticket, moment: Moment) -> Decision:
         """Forget ids that are long unused; replies how many, some thousand at a time."""
-        expired = [
+        all_expired = (
             found.transactional_id
             for found in self._by_id.values()
             if found.is_expired(moment.now_ms, self._expiration_ms)
-        ][:TRANSACTIONAL_IDS_FORGOTTEN_AT_ONCE]
+        )
+        expired = list(islice(all_expired, TRANSACTIONAL_IDS_FORGOTTEN_AT_ONCE))
         return Effects([tombstone_of(name) for name in expired], [(ticket, len(expired))])
 
     # --- looking ---

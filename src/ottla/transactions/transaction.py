@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.ids import NO_EPOCH, NO_PRODUCER, TopicPartition
 from ottla.wire.payloads.records import CoordinatorRecord
 from ottla.wire.payloads.transaction_log import (
@@ -151,13 +152,13 @@ def tombstone_of(transactional_id: str) -> CoordinatorRecord:
 
 
 def transaction_of(key: TransactionLogKey, value: TransactionLogValue) -> Transaction:
-    """What a record says."""
+    """What a record says. Raises ProtocolError(CORRUPT_MESSAGE) for a state that is none."""
     return Transaction(
         transactional_id=key.transactional_id,
         producer_id=value.producer_id,
         epoch=value.producer_epoch,
         timeout_ms=value.transaction_timeout_ms,
-        state=State(value.transaction_status),
+        state=_state_of(value.transaction_status),
         partitions=frozenset(
             TopicPartition(topic.topic, index)
             for topic in value.transaction_partitions or ()
@@ -169,6 +170,15 @@ def transaction_of(key: TransactionLogKey, value: TransactionLogValue) -> Transa
         next_producer_id=value.next_producer_id,
         client_version=value.client_transaction_version,
     )
+
+
+def _state_of(number: int) -> State:
+    try:
+        return State(number)
+    except ValueError:
+        raise ProtocolError(
+            ErrorCode.CORRUPT_MESSAGE, f"a transaction cannot be in state {number}"
+        ) from None
 
 
 def by_topic(partitions: Iterable[TopicPartition]) -> dict[str, list[int]]:

@@ -1,113 +1,195 @@
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.apache.kafka.clients.consumer.CommitFailedException;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.errors.FencedInstanceIdException;
-import org.apache.kafka.common.errors.RebalanceInProgressException;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnknownMemberIdException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
-/** Consumers of one group: three share a topic, one resumes where they stopped, one is fenced. */
+/**
+ * One member of a group, as group_member.py is one of the Python libraries: it reads, commits, tells
+ * everything on stdout as lines of JSON, and leaves in order when its stdin ends.
+ */
 public final class GroupClient {
     private static final Duration TURN = Duration.ofMillis(100);
-    private static final long PATIENCE_MS = 30_000;
 
-    private static KafkaConsumer<String, String> consumer(
-            String bootstrap, String topic, String group, String instance) {
-        Properties settings = new Properties();
-        settings.put("bootstrap.servers", bootstrap);
-        settings.put("group.id", group);
-        settings.put("auto.offset.reset", "earliest");
-        settings.put("enable.auto.commit", "false");
-        settings.put("session.timeout.ms", "6000");
-        settings.put("heartbeat.interval.ms", "300");
-        settings.put("key.deserializer", StringDeserializer.class.getName());
-        settings.put("value.deserializer", StringDeserializer.class.getName());
-        if (instance != null) {
-            settings.put("group.instance.id", instance);
-        }
-        KafkaConsumer<String, String> made = new KafkaConsumer<>(settings);
-        made.subscribe(List.of(topic));
-        return made;
+    private final Map<String, String> settings;
+    private final KafkaConsumer<String, String> consumer;
+
+    private GroupClient(Map<String, String> settings) {
+        this.settings = settings;
+        this.consumer = new KafkaConsumer<>(properties(settings));
     }
 
-    private static void share(String bootstrap, String topic, int count) throws Exception {
-        Set<String> values = ConcurrentHashMap.newKeySet();
-        AtomicBoolean ends = new AtomicBoolean();
-        List<Thread> threads = new ArrayList<>();
-        for (int number = 0; number < 3; number++) {
-            Thread thread = new Thread(() -> {
-                try (KafkaConsumer<String, String> member = consumer(bootstrap, topic, "java", null)) {
-                    while (!ends.get()) {
-                        for (ConsumerRecord<String, String> record : member.poll(TURN)) {
-                            values.add(record.value());
-                        }
-                        try {
-                            member.commitSync();
-                        } catch (CommitFailedException | RebalanceInProgressException again) {
-                            // Whoever gets the partitions reads them once more.
-                        }
-                    }
-                }
-            });
-            thread.start();
-            threads.add(thread);
+    private static Properties properties(Map<String, String> settings) {
+        Properties chosen = new Properties();
+        chosen.put("bootstrap.servers", settings.get("bootstrap"));
+        chosen.put("client.id", settings.get("name"));
+        chosen.put("group.id", settings.get("group"));
+        chosen.put("group.protocol", settings.get("protocol"));
+        chosen.put("auto.offset.reset", "earliest");
+        chosen.put("enable.auto.commit", "false");
+        chosen.put("reconnect.backoff.ms", "100");
+        chosen.put("reconnect.backoff.max.ms", "100");
+        chosen.put("key.deserializer", StringDeserializer.class.getName());
+        chosen.put("value.deserializer", StringDeserializer.class.getName());
+        if (settings.get("protocol").equals("classic")) {
+            chosen.put("session.timeout.ms", settings.get("session_ms"));
+            chosen.put("heartbeat.interval.ms", settings.get("heartbeat_ms"));
+            String assignor = settings.get("strategy").equals("range") ? "Range" : "CooperativeSticky";
+            String name = "org.apache.kafka.clients.consumer." + assignor + "Assignor";
+            chosen.put("partition.assignment.strategy", name);
         }
-        long deadline = System.currentTimeMillis() + PATIENCE_MS;
-        while (values.size() < count && System.currentTimeMillis() < deadline) {
-            Thread.sleep(20);
+        if (settings.containsKey("instance")) {
+            chosen.put("group.instance.id", settings.get("instance"));
         }
-        Thread.sleep(500);
+        return chosen;
+    }
+
+    // -- telling ---------------------------------------------------------------------------------
+
+    private static synchronized void tell(String did, String facts) {
+        // System.nanoTime is the same clock as Python's time.monotonic, of all processes.
+        double at = System.nanoTime() / 1e9;
+        System.out.printf(
+                java.util.Locale.ROOT, "{\"at\":%.9f,\"did\":\"%s\"%s}%n", at, did, facts);
+        System.out.flush();
+    }
+
+    private static String quoted(Object value) {
+        String text = String.valueOf(value).replace("\\", "\\\\").replace("\"", "\\\"");
+        return '"' + text.replaceAll("\\p{Cntrl}", " ") + '"';
+    }
+
+    private void tellOwned(String did, Collection<TopicPartition> places) {
+        String numbers = places.stream().map(place -> String.valueOf(place.partition()))
+                .collect(Collectors.joining(","));
+        tell(did, ",\"partitions\":[" + numbers + "],\"generation\":"
+                + consumer.groupMetadata().generationId()
+                + ",\"member_id\":" + quoted(consumer.groupMetadata().memberId()));
+    }
+
+    private final class Listener implements ConsumerRebalanceListener {
+        @Override
+        public void onPartitionsAssigned(Collection<TopicPartition> places) {
+            tellOwned("assigned", places);
+        }
+
+        @Override
+        public void onPartitionsRevoked(Collection<TopicPartition> places) {
+            tellOwned("revoked", places);
+        }
+
+        @Override
+        public void onPartitionsLost(Collection<TopicPartition> places) {
+            tellOwned("lost", places);
+        }
+    }
+
+    // -- reading ---------------------------------------------------------------------------------
+
+    private void turn() {
+        List<long[]> ranges = new ArrayList<>();
+        for (ConsumerRecord<String, String> record : poll()) {
+            long expected = record.offset() * Long.parseLong(settings.get("partitions"))
+                    + record.partition();
+            if (!record.value().equals(String.valueOf(expected))) {
+                throw new IllegalStateException(record + " should be " + expected);
+            }
+            add(ranges, record.partition(), record.offset());
+        }
+        if (!ranges.isEmpty()) {
+            tell("read", ",\"ranges\":" + ranges.stream()
+                    .map(each -> "[" + each[0] + "," + each[1] + "," + each[2] + "]").toList());
+            commit(ranges);
+        }
+    }
+
+    private Iterable<ConsumerRecord<String, String>> poll() {
+        try {
+            return consumer.poll(TURN);
+        } catch (UnknownMemberIdException asleep) {
+            // Woken while it asked where to begin; the next poll finds that it has to join again.
+            return List.of();
+        }
+    }
+
+    private static void add(List<long[]> ranges, int partition, long offset) {
+        long[] last = ranges.isEmpty() ? null : ranges.get(ranges.size() - 1);
+        if (last != null && last[0] == partition && last[2] == offset) {
+            last[2] = offset + 1;
+        } else {
+            ranges.add(new long[] {partition, offset, offset + 1});
+        }
+    }
+
+    private void commit(List<long[]> ranges) {
+        Map<TopicPartition, OffsetAndMetadata> offsets = new LinkedHashMap<>();
+        for (long[] range : ranges) {
+            TopicPartition place = new TopicPartition(settings.get("topic"), (int) range[0]);
+            offsets.put(place, new OffsetAndMetadata(range[2]));
+        }
+        String told = offsets.entrySet().stream()
+                .map(each -> "\"" + each.getKey().partition() + "\":" + each.getValue().offset())
+                .collect(Collectors.joining(",", ",\"offsets\":{", "}"));
+        tell("committing", told);
+        try {
+            consumer.commitSync(offsets);
+            tell("committed", told);
+        } catch (KafkaException refused) {
+            tell("refused", told + ",\"error\":" + quoted(refused.getClass().getSimpleName()));
+        }
+    }
+
+    private void live(AtomicBoolean ends) {
+        consumer.subscribe(List.of(settings.get("topic")), new Listener());
+        while (!ends.get()) {
+            turn();
+        }
+        consumer.close();
+        tell("closed", "");
+    }
+
+    private static void awaitEnd(AtomicBoolean ends) {
+        try {
+            while (System.in.read() >= 0) {
+                // Nothing is said to a member; only the end counts.
+            }
+        } catch (IOException gone) {
+            // An end as well.
+        }
         ends.set(true);
-        for (Thread thread : threads) {
-            thread.join();
-        }
-        System.out.println("read " + values.size() + " of " + count);
     }
 
-    private static void resume(String bootstrap, String topic) {
-        try (KafkaConsumer<String, String> member = consumer(bootstrap, topic, "java", null)) {
-            long deadline = System.currentTimeMillis() + PATIENCE_MS;
-            int read = 0;
-            while (member.assignment().isEmpty() && System.currentTimeMillis() < deadline) {
-                read += member.poll(TURN).count();
-            }
-            for (int turn = 0; turn < 5; turn++) {
-                read += member.poll(TURN).count();
-            }
-            boolean owns = !member.assignment().isEmpty();
-            System.out.println(owns && read == 0 ? "resumed at the end" : "read again: " + read);
+    /** Wants settings as name=value. */
+    public static void main(String[] words) {
+        Map<String, String> settings = new HashMap<>();
+        for (String word : words) {
+            String[] parts = word.split("=", 2);
+            settings.put(parts[0], parts[1]);
         }
-    }
-
-    private static void fence(String bootstrap, String topic) {
-        try (KafkaConsumer<String, String> first = consumer(bootstrap, topic, "static", "one");
-                KafkaConsumer<String, String> second = consumer(bootstrap, topic, "static", "one")) {
-            long deadline = System.currentTimeMillis() + PATIENCE_MS;
-            while (first.assignment().isEmpty() && System.currentTimeMillis() < deadline) {
-                first.poll(TURN);
-            }
-            try {
-                while (System.currentTimeMillis() < deadline) {
-                    second.poll(TURN);
-                    first.poll(TURN);
-                }
-                System.out.println("two of one name live side by side");
-            } catch (FencedInstanceIdException told) {
-                System.out.println("fenced");
-            }
+        AtomicBoolean ends = new AtomicBoolean();
+        Thread listens = new Thread(() -> awaitEnd(ends));
+        listens.setDaemon(true);
+        listens.start();
+        try {
+            new GroupClient(settings).live(ends);
+        } catch (RuntimeException error) {
+            String what = error.getClass().getSimpleName() + ": " + error.getMessage();
+            tell("failed", ",\"error\":" + quoted(what));
+            throw error;
         }
-    }
-
-    /** Wants: bootstrap, topic, how many records it has. */
-    public static void main(String[] words) throws Exception {
-        share(words[0], words[1], Integer.parseInt(words[2]));
-        resume(words[0], words[1]);
-        fence(words[0], words[1]);
     }
 }

@@ -2,6 +2,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -72,9 +73,11 @@ public final class Transactions {
                 continue;
             }
             producer.beginTransaction();
+            String told = " " + UUID.randomUUID() + " " + records.count();
             Map<TopicPartition, OffsetAndMetadata> positions = new HashMap<>();
             for (ConsumerRecord<byte[], byte[]> record : records) {
-                producer.send(new ProducerRecord<>(target, record.partition(), null, record.value()));
+                byte[] value = (new String(record.value()) + told).getBytes();
+                producer.send(new ProducerRecord<>(target, record.partition(), null, value));
                 positions.put(
                     new TopicPartition(record.topic(), record.partition()),
                     new OffsetAndMetadata(record.offset() + 1));

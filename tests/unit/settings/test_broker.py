@@ -95,6 +95,10 @@ def test_only_the_first_synonym_is_dynamic() -> None:
     assert broker.SETTINGS["num.partitions"].change is Change.AT_START
 
 
+def test_addresses_for_clients_stay_as_they_were_at_the_start() -> None:
+    assert broker.SETTINGS["advertised.listeners"].change is Change.AT_START
+
+
 def test_an_unknown_setting_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UnknownSettingError, match=r"did you mean .*num\.partitions"):
         BrokerSettings({"num.partition": "3"})

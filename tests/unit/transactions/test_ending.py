@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from ottla.base.errors import ErrorCode
-from ottla.transactions.transaction import EPOCH_MAX, EPOCH_OF_CLIENTS_MAX, State
-from tests.unit.transactions.support import EXPIRATION_MS, TIMEOUT_MS, Coordinator, Producer
+from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.transactions.transaction import (
+    EPOCH_MAX,
+    EPOCH_OF_CLIENTS_MAX,
+    State,
+    transaction_of,
+)
+from ottla.wire.payloads.transaction_log import TransactionLogKey, TransactionLogValue
+from tests.unit.transactions.support import EXPIRATION_MS, ID, TIMEOUT_MS, Coordinator, Producer
 
 OUTCOMES = pytest.mark.parametrize("commit", [True, False])
 VERSIONS = pytest.mark.parametrize("version", [0, 2])
@@ -214,3 +220,41 @@ def test_time_never_runs_backwards_in_records() -> None:
     coordinator.now_ms -= 1000
     coordinator.end(producer, commit=True)
     assert coordinator.transaction.last_update_ms == before
+
+
+def test_a_client_of_version_2_is_fenced_by_two_epochs_in_a_cluster_that_was_set_back() -> None:
+    coordinator = Coordinator(2)
+    producer_id, epoch = coordinator.initialised()
+    coordinator.add((producer_id, epoch), 0)
+    coordinator.version = 1
+    coordinator.now_ms += TIMEOUT_MS + 1
+    (ended,) = coordinator.abort_timed_out()
+    coordinator.complete(ended)
+    late = coordinator.end((producer_id, epoch), commit=False, version=2)
+    assert late.error is ErrorCode.PRODUCER_FENCED
+
+
+def test_a_record_of_a_state_that_is_none_is_a_refusal() -> None:
+    value = TransactionLogValue(
+        producer_id=1,
+        producer_epoch=0,
+        transaction_timeout_ms=1,
+        transaction_status=99,
+        transaction_partitions=None,
+        transaction_last_update_timestamp_ms=0,
+        transaction_start_timestamp_ms=0,
+    )
+    with pytest.raises(ProtocolError):
+        transaction_of(TransactionLogKey(transactional_id=ID), value)
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_nobody_ends_or_begins_anything_with_the_epoch_that_only_fences(version: int) -> None:
+    coordinator = Coordinator(2)
+    producer_id, _ = coordinator.initialised()
+    coordinator.set_epoch(EPOCH_MAX)
+    asked = coordinator.end((producer_id, EPOCH_MAX), commit=False, version=version)
+    assert asked.error is ErrorCode.PRODUCER_FENCED
+    assert coordinator.add((producer_id, EPOCH_MAX), 0, version=version) is (
+        ErrorCode.PRODUCER_FENCED
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.limits import TRANSACTIONAL_ID_PATTERN_LENGTH_MAX
-from ottla.transactions.id_pattern import id_pattern
+from ottla.transactions.id_pattern import IdPattern
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ from ottla.transactions.id_pattern import id_pattern
     ],
 )
 def test_ids_are_matched_as_a_whole(pattern: str, name: str) -> None:
-    assert id_pattern(pattern).fullmatch(name)
-    assert not id_pattern(pattern).fullmatch(name + "]\n")
+    assert IdPattern(pattern).matches(name)
+    assert not IdPattern(pattern).matches(name + "]\n")
 
 
 @pytest.mark.parametrize(
@@ -46,5 +46,28 @@ def test_ids_are_matched_as_a_whole(pattern: str, name: str) -> None:
 )
 def test_what_is_none_or_could_take_for_ever_is_refused(pattern: str) -> None:
     with pytest.raises(ProtocolError) as refused:
-        id_pattern(pattern)
+        IdPattern(pattern)
     assert refused.value.code is ErrorCode.INVALID_REGULAR_EXPRESSION
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("a*a*a*b", "a" * 2000),
+        (".*x.*", "a" * 32_000),
+        ("a?" * 40 + "a" * 40, "a" * 40),
+        ("(a|a)" * 40 + "b", "a" * 40),
+        ("(a|a|aa)?" * 20 + "b", "a" * 40),
+    ],
+)
+def test_what_could_take_for_ever_with_an_id_is_refused(pattern: str, name: str) -> None:
+    expression = IdPattern(pattern)
+    with pytest.raises(ProtocolError) as refused:
+        expression.matches(name)
+    assert refused.value.code is ErrorCode.INVALID_REGULAR_EXPRESSION
+
+
+def test_expressions_as_people_write_them_meet_many_ids() -> None:
+    for pattern in ("payments-.*", "(a|b|c|d)-[0-9]+", ".*-payments-.*", "pay(ment)?s?-1"):
+        expression = IdPattern(pattern)
+        assert not any(expression.matches(f"shop-orders-{number}") for number in range(10_000))

@@ -93,3 +93,13 @@ def test_after_the_end_nothing_is_verified() -> None:
     coordinator.add(producer, 0)
     producer = coordinator.ended(producer, commit=True)
     assert coordinator.verify(producer, 0) == {0: ErrorCode.TRANSACTION_ABORTABLE}
+
+
+def test_the_epoch_of_an_end_that_leads_to_another_producer_id_is_nobodys() -> None:
+    coordinator = Coordinator()
+    producer_id, _ = coordinator.initialised()
+    coordinator.set_epoch(EPOCH_OF_CLIENTS_MAX)
+    coordinator.add((producer_id, EPOCH_OF_CLIENTS_MAX), 0)
+    assert coordinator.end((producer_id, EPOCH_OF_CLIENTS_MAX), commit=True).end is not None
+    assert coordinator.add((producer_id, EPOCH_OF_CLIENTS_MAX + 1), 1) is ErrorCode.PRODUCER_FENCED
+    assert coordinator.state is State.PREPARE_COMMIT

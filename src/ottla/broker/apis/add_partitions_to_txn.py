@@ -12,6 +12,7 @@ from ottla.base.errors import ErrorCode
 from ottla.base.ids import TopicPartition
 from ottla.broker.broker import Broker
 from ottla.broker.handlers import Call, handles
+from ottla.broker.topic_descriptions import is_internal
 from ottla.transactions.partitions import Writing
 from ottla.transactions.transaction import EPOCH_PER_TRANSACTION
 from ottla.wire.messages.add_partitions_to_txn import (
@@ -82,11 +83,15 @@ async def _of_broker(
 
 
 async def _added(writing: Writing, version: int, broker: Broker) -> Errors:
+    by_client = version in SINGLE_TRANSACTION_FORM
+    forbidden = [where for where in writing.partitions if by_client and is_internal(where.topic)]
+    if forbidden:
+        errors = dict.fromkeys(writing.partitions, ErrorCode.OPERATION_NOT_ATTEMPTED)
+        return errors | dict.fromkeys(forbidden, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
     unknown = [where for where in writing.partitions if not _exists(where, broker)]
     if unknown:
         errors = dict.fromkeys(writing.partitions, ErrorCode.OPERATION_NOT_ATTEMPTED)
         return errors | dict.fromkeys(unknown, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-    by_client = version in SINGLE_TRANSACTION_FORM
     error = await broker.transactions.add_partitions(
         writing, version=0 if by_client else EPOCH_PER_TRANSACTION
     )
