@@ -29,7 +29,7 @@ serve: setup ## Start the platform on localhost:9092, its data in ./data (LISTEN
 
 .PHONY: test
 test: setup ## Prove the promises: unit tests and a few with real clients (at most 10 minutes)
-	$(RUN) -m pytest -m 'not interop' $(TESTS)
+	$(RUN) -m pytest -m 'not interop and not soak' $(TESTS)
 
 .PHONY: check
 check: setup ## Format, lint, types, floors
@@ -47,12 +47,16 @@ format: setup ## Put the code into shape
 interop: setup ## Real clients in bulk: librdkafka, kafka-python, aiokafka, kcat, and Java's where a JVM is
 	$(RUN) -m pytest -m interop $(TESTS)
 
+.PHONY: soak
+soak: setup ## What takes minutes each: librdkafka's slow tests, half an hour in all
+	$(RUN) -m pytest -m soak $(TESTS)
+
 .PHONY: java
 java: ## Fetch Apache Kafka's own client and tools into .java (needs a JVM and Maven; the tests use them)
 	mvn --quiet --batch-mode --file tests/interop/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.java
 
 .PHONY: librdkafka
-librdkafka: ## Build librdkafka's own test suite into .librdkafka (needs npm and C and C++ compilers; 3 minutes)
+librdkafka: ## Build librdkafka's own test suite into .librdkafka (3 minutes; needs npm, a C++ compiler, OpenSSL, RapidJSON)
 	tests/interop/librdkafka/build.sh .librdkafka
 
 .PHONY: kafka-python-suite

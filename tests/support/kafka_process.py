@@ -10,18 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.free_ports import free_port
 from tests.support.java import CLASS_PATH
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 60.0
 CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 class KafkaProcess:
@@ -34,7 +28,7 @@ class KafkaProcess:
         self._log = folder / "kafka.log"
         self._voters_in_log = voters_in_log
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, controller_port = _free_port(), _free_port()
+        self.port, controller_port = free_port(), free_port()
         controller = f"127.0.0.1:{controller_port}"
         quorum = (
             f"controller.quorum.bootstrap.servers={controller}"
