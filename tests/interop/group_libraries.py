@@ -15,6 +15,7 @@ OnOwned = Callable[[str, Iterable[int], int, str], None]
 CLOSING_SECONDS = 20
 # A member that waits for its broker must not wait long: tests restart brokers under it.
 RETRY_MS = 100
+METADATA_MS = 1000
 
 
 class Position(NamedTuple):
@@ -169,6 +170,8 @@ class KafkaPython:
             enable_auto_commit=False,
             reconnect_backoff_ms=RETRY_MS,
             reconnect_backoff_max_ms=RETRY_MS,
+            # It may lead before it knows the topic: then it assigns nothing until it looks again.
+            metadata_max_age_ms=METADATA_MS,
         )
         self._consumer = consumer
 
