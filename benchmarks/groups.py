@@ -10,6 +10,7 @@ from benchmarks.load import load
 from benchmarks.report import Bound, Figure
 from benchmarks.requests import CLIENT_ID, ask, create_topic
 from ottla.base.errors import ErrorCode
+from ottla.client.address import Address
 from ottla.client.connection import Connection, connect
 from ottla.wire.frames import request_frame
 from ottla.wire.messages.find_coordinator import FindCoordinatorRequest, FindCoordinatorResponse
@@ -161,7 +162,7 @@ async def _form_groups(broker: BrokerProcess) -> float:
     """Seconds until every member has its share in a generation that all are in."""
     await _make_coordinators(broker)
     members = [
-        _Member(await connect(broker.host, broker.port), f"group-{number % GROUPS}")
+        _Member(await connect(Address(broker.host, broker.port)), f"group-{number % GROUPS}")
         for number in range(GROUPS * MEMBERS_EACH)
     ]
     begun = time.perf_counter()
@@ -177,7 +178,7 @@ async def _form_groups(broker: BrokerProcess) -> float:
 
 async def _make_coordinators(broker: BrokerProcess) -> None:
     """The topic of the offsets is made when it is asked for first."""
-    connection = await connect(broker.host, broker.port)
+    connection = await connect(Address(broker.host, broker.port))
     request = FindCoordinatorRequest(key_type=0, coordinator_keys=["group-0"])
     while True:
         answer = await connection.call(request, FindCoordinatorResponse)

@@ -257,9 +257,14 @@ class Crowd:
             self.active.append(member)
 
     def share_all(self) -> bool:
-        """Whether every partition has one owner, and everybody owns some."""
+        """Whether every partition has one owner, and everybody owns as much as the others.
+
+        On the way there everybody may own some already, and nothing be left.
+        """
         owned = [member.owned for member in self.active]
-        return all(owned) and sorted(p for each in owned for p in each) == [*range(PARTITIONS)]
+        sizes = sorted(len(each) for each in owned)
+        is_even = sizes[0] > 0 and sizes[-1] - sizes[0] <= 1
+        return is_even and sorted(p for each in owned for p in each) == [*range(PARTITIONS)]
 
     def wait_shared(self, what: str) -> None:
         try:

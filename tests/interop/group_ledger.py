@@ -210,14 +210,17 @@ class Ledger:
         return None
 
     def _bad_starts(self) -> Iterator[str]:
-        """Each stint begins to read where the last commit before it left off."""
+        """Each stint begins to read where the last commit before it left off.
+
+        Or where its member itself had come to: aiokafka may still hand out what it has fetched.
+        """
         for partition, stints in self.stints.items():
             for stint in stints:
                 start = self._first_reads.get((partition, stint.member, stint.since))
                 if start is None:
                     continue
                 low, high = self._committed_range(partition, stint)
-                if not low <= start <= high:
+                if not low <= start <= high and start != self._read_before(partition, stint):
                     yield f"{stint} begins at {start}, and not between {low} and {high}"
 
     def _committed_range(self, partition: int, stint: Stint) -> tuple[int, int]:
@@ -235,6 +238,17 @@ class Ledger:
             if each.asked_at <= stint.since and (each.acked_at or FOREVER) > stint.since
         ]
         return low, max([low, *unseen])
+
+    def _read_before(self, partition: int, stint: Stint) -> int | None:
+        """Where a member had come to in a partition before a stint of it."""
+        return max(
+            (
+                next_offset
+                for each, (where, _, next_offset) in self._reads()
+                if each.member == stint.member and where == partition and each.at < stint.since
+            ),
+            default=None,
+        )
 
     def _find_first_reads(self) -> dict[tuple[int, str, float], int]:
         """By partition, member and begin of a stint."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
+from ottla.base.errors import UserError
 from tests.clients.admin import Admin
 from tests.clients.contract import BEGINNING
 from tests.interop.conftest import ClientFinder
@@ -203,7 +204,7 @@ def test_a_second_process_on_one_of_the_directories_is_refused(
     second = BrokerProcess(folder=tmp_path)
     second.data = more
     try:
-        with pytest.raises(RuntimeError, match=rf"more is in use by process {broker_on_two.pid} "):
+        with pytest.raises(UserError, match=rf"more is in use by process {broker_on_two.pid} "):
             second.start()
     finally:
         second.end()

@@ -38,7 +38,12 @@ QUICK = (
 )
 PATIENCE_SECONDS = 30
 
-PYTHON_KINDS = [LIBRDKAFKA, LIBRDKAFKA_COOPERATIVE, KAFKA_PYTHON, AIOKAFKA]
+OTHERS = [LIBRDKAFKA_COOPERATIVE, KAFKA_PYTHON, AIOKAFKA]
+LIVES = [
+    pytest.param(LIBRDKAFKA, 20, marks=pytest.mark.interop),
+    *(pytest.param(kind, 8, marks=pytest.mark.interop) for kind in OTHERS),
+    *(pytest.param(kind, 20, marks=pytest.mark.soak) for kind in OTHERS),
+]
 JAVA_KINDS = [pytest.param(kind, marks=needs_java) for kind in (JAVA, JAVA_COOPERATIVE)]
 
 
@@ -79,12 +84,11 @@ def test_members_come_and_go_and_every_partition_has_one_owner(
     crowd.check(produced)
 
 
-@pytest.mark.interop
-@pytest.mark.parametrize("kind", PYTHON_KINDS, ids=str)
+@pytest.mark.parametrize(("kind", "size"), LIVES, ids=str)
 def test_a_group_of_up_to_twenty_lives_through_all_that_happens_to_members(
-    broker: BrokerProcess, crowd: Crowd, numbers: Numbers, kind: Kind
+    broker: BrokerProcess, crowd: Crowd, numbers: Numbers, kind: Kind, size: int
 ) -> None:
-    live(broker, crowd, numbers, kind, (1, 3, 20))
+    live(broker, crowd, numbers, kind, (1, 3, size))
 
 
 @pytest.mark.interop

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pytest
 from click.testing import CliRunner
 
+from ottla.base.errors import UserError
 from ottla.base.ids import TopicPartition
 from ottla.cli import commands
 from ottla.cli.tree import PathGroup
@@ -213,7 +214,7 @@ def test_neither_starts_on_a_directory_that_the_other_has(tmp_path: Path) -> Non
     kafka_folder = tmp_path / "kafka"
     kafka_folder.mkdir()
     refused = BrokerProcess(*NODE_ID, folder=tmp_path)
-    with KafkaProcess(kafka_folder, data), pytest.raises(RuntimeError, match="in use"):
+    with KafkaProcess(kafka_folder, data), pytest.raises(UserError, match="in use"):
         refused.start()
     refused.end()
     with BrokerProcess(*NODE_ID, folder=tmp_path):

@@ -336,11 +336,17 @@ def test_librdkafka_carries_every_record_once_over_kills(
     carry_under_kills(broker, "librdkafka", tmp_path / "pipe", rounds=2, records=400)
 
 
-@pytest.mark.interop
-@pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize(
-    "library", ["librdkafka", "aiokafka", pytest.param("java", marks=needs_java)]
-)
+PIPED = [
+    pytest.param("librdkafka", 1, marks=pytest.mark.soak),
+    pytest.param("librdkafka", 2, marks=pytest.mark.interop),
+    pytest.param("aiokafka", 1, marks=pytest.mark.soak),
+    pytest.param("aiokafka", 2, marks=pytest.mark.interop),
+    pytest.param("java", 1, marks=[needs_java, pytest.mark.interop]),
+    pytest.param("java", 2, marks=[needs_java, pytest.mark.interop]),
+]
+
+
+@pytest.mark.parametrize(("library", "version"), PIPED)
 def test_every_record_is_carried_once_over_many_kills(
     start_broker: BrokerFactory, tmp_path: Path, library: str, version: int
 ) -> None:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-import select
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+
+from ottla.testing.broker_process import BrokerProcess as Process
 
 OTTLA = Path(sys.executable).with_name("ottla")
-READY_SECONDS_MAX = 20.0
-STOP_SECONDS_MAX = 30.0
 
 
-class BrokerProcess:
+class BrokerProcess(Process):
     """`ottla broker`, by default on a free port of 127.0.0.1 with its data in a folder of its own.
 
     Every start keeps the port and the data of the one before. Use it in a `with` statement: it
@@ -46,9 +41,7 @@ class BrokerProcess:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="ottla-"))
         self.data = self.folder / "data"
         self.host, self.port = "", 0
-        self.ready: dict[str, Any] = {}
-        self.start_seconds = 0.0
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__([], errors=self.folder / "stderr")
 
     def __enter__(self) -> Self:
         self.start()
@@ -68,59 +61,23 @@ class BrokerProcess:
     def bootstrap(self) -> str:
         return f"{self.host}:{self.port}"
 
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
     # -- life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start, and wait until clients can connect. Raises RuntimeError where it refuses."""
-        assert not self.running
-        self._forget()
-        started = time.monotonic()
-        command = [str(OTTLA), "broker", *self._data_options()]
+        """Start, and wait until clients can connect. Raises UserError where it refuses."""
+        command = [*self._under, str(OTTLA), "broker", *self._data_options()]
         for address in self._listen:
             command += ["--listen", address]
-        with (self.folder / "stderr").open("ab") as errors:
-            self._process = subprocess.Popen(
-                [*self._under, *command, *self._options], stdout=subprocess.PIPE, stderr=errors
-            )
-        line = self._first_line(self._process)
-        self.start_seconds = time.monotonic() - started
-        self.ready = json.loads(line)
-        host, _, port = self.ready["listen"].rpartition(":")
-        self.host, self.port = host, int(port)
+        self.command = [*command, *self._options]
+        super().start()
+        self.host, self.port = self.address
         # The next start takes the same port.
-        self._listen[0] = f"{self._listen[0].rpartition(':')[0]}:{port}"
+        self._listen[0] = f"{self._listen[0].rpartition(':')[0]}:{self.port}"
 
     def _data_options(self) -> list[str]:
         if not self._more_data:
             return ["--data-dir", str(self.data)]
         return ["--set", f"log.dirs={','.join(map(str, [self.data, *self._more_data]))}"]
-
-    def _first_line(self, process: subprocess.Popen[bytes]) -> bytes:
-        assert process.stdout is not None
-        readable, _, _ = select.select([process.stdout], [], [], READY_SECONDS_MAX)
-        line = process.stdout.readline() if readable else b""
-        if not line:
-            process.kill()
-            code = process.wait()
-            raise RuntimeError(f"the broker did not start (exit code {code}):\n{self.log()}")
-        return line
-
-    def stop(self) -> int:
-        """Stop in order, by SIGTERM; the exit code."""
-        return self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End the process without warning, by SIGKILL."""
-        self._end(signal.SIGKILL)
 
     def restart(self) -> None:
         """Stop, where it still runs, and start again."""
@@ -130,38 +87,11 @@ class BrokerProcess:
 
     def end(self) -> None:
         """Leave nothing behind, whatever became of the process."""
-        self._forget()
+        self.forget()
         if self._owns_folder:
             shutil.rmtree(self.folder)
 
-    def exit_code(self) -> int:
-        """How the process ends, or ended, by itself or by a signal."""
-        assert self._process is not None
-        return self._process.wait(timeout=STOP_SECONDS_MAX)
-
-    def _end(self, number: signal.Signals) -> int:
-        assert self._process is not None
-        self._process.send_signal(number)
-        try:
-            return self.exit_code()
-        finally:
-            self._forget()
-
-    def _forget(self) -> None:
-        process = self._process
-        if process is None:
-            return
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-
     # -- what it says and costs ------------------------------------------------------------------
-
-    def log(self) -> str:
-        """Everything on standard error since the first start."""
-        return (self.folder / "stderr").read_text(errors="replace")
 
     def cpu_seconds(self) -> float:
         """CPU time of the loop's thread so far, in nanosecond steps."""

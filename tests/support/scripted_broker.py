@@ -1,11 +1,8 @@
-"""A broker that answers as a test says, over a real socket on this machine."""
+"""A broker that answers as a test says; `memory_network` carries the bytes."""
 
 from __future__ import annotations
 
-import asyncio
-import struct
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ottla.base.errors import ErrorCode
@@ -21,7 +18,7 @@ from ottla.wire.schema import Message, requests
 from ottla.wire.versions import VersionRange
 
 Answer = Callable[[Any], Message | None]
-"""What to say to a request; None to say nothing, which also ends the connection's answers."""
+"""What to say to a request; None to hang up instead."""
 
 
 class ScriptedBroker:
@@ -38,24 +35,9 @@ class ScriptedBroker:
         self._versions = versions or {}
         self._api_versions = api_versions
         self.asked: list[tuple[Message, int]] = []
-        self.port = 0
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
-        try:
-            while True:
-                (size,) = struct.unpack(">i", await reader.readexactly(4))
-                frame = memoryview(await reader.readexactly(size))
-                answer = self._answer(frame)
-                if answer is None:
-                    break
-                writer.write(answer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client has gone, as clients do
-        writer.close()
-
-    def _answer(self, frame: memoryview) -> bytes | None:
+    def answer(self, frame: memoryview) -> bytes | None:
+        """The answer, with its size, to a frame without one; None to end the connection."""
         header, position = decode_request_header(frame, 0, len(frame))
         version = header.api_version
         if header.api_key == ApiVersionsRequest.API_KEY:
@@ -81,15 +63,3 @@ class ScriptedBroker:
                 for kind, speaks in spoken.items()
             ],
         )
-
-
-@asynccontextmanager
-async def serving(broker: ScriptedBroker) -> AsyncIterator[ScriptedBroker]:
-    """Listen on a free port while the block runs."""
-    server = await asyncio.start_server(broker.serve, "127.0.0.1", 0)
-    broker.port = server.sockets[0].getsockname()[1]
-    try:
-        yield broker
-    finally:
-        server.close()
-        await server.wait_closed()

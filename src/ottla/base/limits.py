@@ -30,6 +30,15 @@ PREAD_BYTES_MAX = 128 * KIB
 DECOMPRESSED_BYTES_MAX = 128 * MIB
 """What the records of one batch may decompress to, against batches made to fill the memory."""
 
+COLUMN_BYTES_MAX = 2**31 - 1
+"""Bytes of one column of records: its positions are int32, as in Arrow's plain layout."""
+
+RECORDS_BLOCK_BYTES_MAX = 2**31 - 50
+"""The records of one batch: its length is an int32 and counts 49 bytes of the header, too."""
+
+RECORD_TIMESTAMP_MS_MAX = 2**63 - 2
+"""The latest time of a record: it is written as the distance from another, which may be -1."""
+
 OPEN_FILES_MAX = 4096
 """Files that logs hold open where nobody says otherwise; a node derives it from its process."""
 
@@ -134,3 +143,27 @@ TOPIC_PATTERNS_COMPILED_MAX = 256
 
 COORDINATED_KEYS_PLACED_MAX = 4096
 """Names of groups and transactional ids whose partition is remembered: hashing one takes 3 µs."""
+
+CLIENT_ANSWER_BYTES_MAX = 256 * MIB
+"""A longer answer is not taken by our client: it is no answer, but some other protocol."""
+
+CLIENT_READ_SCRATCH_BYTES = 64 * KIB
+"""What a client's connection reads into; longer answers get memory of their own."""
+
+CLIENT_REQUESTS_IN_FLIGHT_MAX = 512
+"""Requests on one connection of a client whose answers are owed: brokers queue no more."""
+
+CLIENT_THROTTLE_MS_MAX = 60_000
+"""How long a client lets one answer of a broker keep it from asking."""
+
+CLIENT_CONNECTIONS_MAX = 1024
+"""Connections of one client; then the one that was used longest ago and waits for nothing goes."""
+
+CLIENT_COORDINATORS_KEPT_MAX = 10_000
+"""Groups and transactional ids of which a client remembers the coordinator."""
+
+PARTITIONER_KEYS_KEPT_MAX = 16_384
+"""Keys whose hash a producing client remembers: in Python it costs some microseconds."""
+
+PROXIED_FRAME_BYTES_MAX = 256 * MIB
+"""A longer frame is not passed on to a broker under test: it is no request, nor an answer."""

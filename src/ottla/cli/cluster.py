@@ -12,16 +12,18 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 CLIENT_ID = "ottla-cli"
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_MS = 30_000
 
 
 def ask(bootstrap: str, question: Callable[[Cluster], Awaitable[Answer]]) -> Answer:
     """Connect, ask, disconnect. Raises UserError where no node can be reached."""
-    from ottla.client.cluster import Cluster, parse_addresses
+    from ottla.client.cluster import Cluster
+    from ottla.client.options import ClusterOptions
+
+    options = ClusterOptions(client_id=CLIENT_ID, request_timeout_ms=TIMEOUT_MS)
 
     async def main() -> Answer:
-        addresses = parse_addresses(bootstrap)
-        async with Cluster(addresses, client_id=CLIENT_ID, timeout_s=TIMEOUT_SECONDS) as cluster:
+        async with Cluster(bootstrap, options) as cluster:
             return await question(cluster)
 
     return asyncio.run(main())

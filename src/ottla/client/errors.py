@@ -1,8 +1,11 @@
-"""How reaching a node fails. The messages are for people: they say which node and what to check."""
+"""How asking a cluster fails. The messages are for people: they say which node and what to check.
+
+`NodeError` is passing: the same may succeed at another node or later. `RefusedError` is an answer.
+"""
 
 from __future__ import annotations
 
-from ottla.base.errors import UserError
+from ottla.base.errors import ErrorCode, UserError
 
 
 class NodeError(UserError):
@@ -19,3 +22,20 @@ class ConnectionLostError(NodeError):
 
 class AnswerTimeoutError(NodeError):
     """No answer came in time; nobody knows whether the request was done."""
+
+
+class RefusedError(UserError):
+    """A node answered with an error; `code` says which, `remedies.remedy_of` what helps."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(f"{code.name}: {message}")
+        self.code = code
+        self.message = message
+
+
+class DeadlineError(UserError):
+    """What was asked for did not come about in the time that the caller gave."""
+
+
+class ClusterClosedError(UserError):
+    """The cluster was closed while it was asked, or before."""

@@ -253,6 +253,28 @@ class Node:
             log.error("stopped, but some data may not be on the disk: the next start checks it")
         self._locks.release()
 
+    async def abandon(self) -> None:
+        """Let go of everything at once, as the end of the process would: no mark of a clean stop.
+
+        For tests that share their process with a broker. Whatever was on its way is not answered.
+        """
+        for listener in self._listeners:
+            for connection in list(listener.connections):
+                connection.close()
+            listener.stop_accepting()
+        await self.broker.transactions.stop()
+        await self.broker.groups.stop()
+        await self._dispatcher.stop()
+        for listener in self._listeners:
+            await listener.stop(CLOSE_GRACE_SECONDS)
+        await self.cleaning.stop()
+        await self.broker.moves.stop()
+        await self._housekeeping.stop()
+        await self._disk_watch.stop()
+        self.broker.replicas.close()
+        await self._close_quorum()
+        self._locks.release()
+
     async def _close_quorum(self) -> None:
         try:
             await self._quorum.close()

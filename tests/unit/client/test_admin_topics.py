@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ottla.base.errors import ErrorCode, UserError
+from ottla.client.address import Address, parse_addresses
 from ottla.client.admin_topics import (
     NewTopic,
     TopicOutcome,
@@ -19,7 +20,7 @@ from ottla.client.admin_topics import (
     list_topics,
     topic_configs,
 )
-from ottla.client.cluster import Address, Cluster, parse_addresses
+from ottla.client.cluster import Cluster
 from ottla.client.errors import NodeUnreachableError
 from ottla.wire.messages.create_topics import (
     CreatableTopicResult,
@@ -46,7 +47,9 @@ from ottla.wire.messages.metadata import (
 )
 from ottla.wire.schema import Message
 from ottla.wire.versions import VersionRange
-from tests.support.scripted_broker import Answer, ScriptedBroker, serving
+from tests.support.memory_network import MemoryNetwork, scripted
+from tests.support.scripted_broker import Answer, ScriptedBroker
+from tests.support.stepped_loop import SteppedClock, SteppedLoop
 
 ID = bytes(range(16))
 
@@ -54,13 +57,21 @@ ID = bytes(range(16))
 def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     @wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*args, **kwargs), 10))
+        loop = SteppedLoop(SteppedClock())
+        loop.finish(test(*args, **kwargs))
+        loop.close()
 
     return run
 
 
-def cluster_of(*brokers: ScriptedBroker) -> Cluster:
-    return Cluster([Address("127.0.0.1", broker.port) for broker in brokers], timeout_s=5)
+def cluster_of(*brokers: ScriptedBroker | None) -> Cluster:
+    """`broker-1` and so on; where None stands, nobody listens."""
+    network = MemoryNetwork(asyncio.get_running_loop())
+    addresses = [Address(f"broker-{number}", 9092) for number in range(1, len(brokers) + 1)]
+    for address, broker in zip(addresses, brokers, strict=True):
+        if broker is not None:
+            network.listen(address, scripted(broker))
+    return Cluster(addresses, connector=network.connect)
 
 
 def created(request: CreateTopicsRequest) -> Message:
@@ -85,43 +96,43 @@ def not_controller(request: CreateTopicsRequest) -> Message:
 
 @on_loop
 async def test_topics_are_created_as_asked() -> None:
-    async with serving(ScriptedBroker({CreateTopicsRequest: created})) as broker:
-        async with cluster_of(broker) as cluster:
-            outcomes = await create_topics(
-                cluster,
-                [
-                    NewTopic(name="a", partitions=3, configs={"retention.ms": "5"}),
-                    NewTopic(name="b", assignments={0: [1, 2]}),
-                ],
-                validate_only=True,
-            )
-        assert outcomes == [
-            TopicOutcome(name=name, topic_id=ID, partitions=3, replication_factor=1)
-            for name in ("a", "b")
-        ]
-        ((request, version),) = broker.asked
-        assert isinstance(request, CreateTopicsRequest)
-        assert version == CreateTopicsRequest.VERSIONS.max
-        assert request.validate_only
-        first, second = request.topics
-        assert (first.num_partitions, first.replication_factor) == (3, -1)
-        assert [(config.name, config.value) for config in first.configs] == [("retention.ms", "5")]
-        assert second.assignments[0].broker_ids == [1, 2]
+    broker = ScriptedBroker({CreateTopicsRequest: created})
+    async with cluster_of(broker) as cluster:
+        outcomes = await create_topics(
+            cluster,
+            [
+                NewTopic(name="a", partitions=3, configs={"retention.ms": "5"}),
+                NewTopic(name="b", assignments={0: [1, 2]}),
+            ],
+            validate_only=True,
+        )
+    assert outcomes == [
+        TopicOutcome(name=name, topic_id=ID, partitions=3, replication_factor=1)
+        for name in ("a", "b")
+    ]
+    ((request, version),) = broker.asked
+    assert isinstance(request, CreateTopicsRequest)
+    assert version == CreateTopicsRequest.VERSIONS.max
+    assert request.validate_only
+    first, second = request.topics
+    assert (first.num_partitions, first.replication_factor) == (3, -1)
+    assert [(config.name, config.value) for config in first.configs] == [("retention.ms", "5")]
+    assert second.assignments[0].broker_ids == [1, 2]
 
 
 @on_loop
 async def test_a_cluster_that_wants_its_controller_gets_it() -> None:
-    async with serving(ScriptedBroker({CreateTopicsRequest: created})) as controller:
-        here = MetadataResponseBroker(node_id=7, host="127.0.0.1", port=controller.port)
-        metadata = MetadataResponse(brokers=[here], controller_id=7)
-        answers: dict[type[Message], Answer] = {
-            CreateTopicsRequest: not_controller,
-            MetadataRequest: lambda request: metadata,
-        }
-        async with serving(ScriptedBroker(answers)) as other, cluster_of(other) as cluster:
-            (outcome,) = await create_topics(cluster, [NewTopic(name="a")])
-            assert outcome.error is ErrorCode.NONE
-        assert len(controller.asked) == 1
+    controller = ScriptedBroker({CreateTopicsRequest: created})
+    here = MetadataResponseBroker(node_id=7, host="broker-2", port=9092)
+    metadata = MetadataResponse(brokers=[here], controller_id=7)
+    answers: dict[type[Message], Answer] = {
+        CreateTopicsRequest: not_controller,
+        MetadataRequest: lambda request: metadata,
+    }
+    async with cluster_of(ScriptedBroker(answers), controller) as cluster:
+        (outcome,) = await create_topics(cluster, [NewTopic(name="a")])
+        assert outcome.error is ErrorCode.NONE
+    assert len(controller.asked) == 1
 
 
 @pytest.mark.parametrize("version", [1, 5, 6])
@@ -135,7 +146,7 @@ async def test_topics_are_deleted_by_name_in_every_version(version: int) -> None
 
     versions = {DeleteTopicsRequest: VersionRange(1, version)}
     broker = ScriptedBroker({DeleteTopicsRequest: deleted}, versions=versions)
-    async with serving(broker), cluster_of(broker) as cluster:
+    async with cluster_of(broker) as cluster:
         (outcome,) = await delete_topics(cluster, ["a"])
     assert (outcome.name, outcome.error) == ("a", ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 
@@ -155,7 +166,7 @@ async def test_topics_are_listed_and_described_without_creating_any() -> None:
         return MetadataResponse(topics=[known, unknown] if request.topics else [known])
 
     broker = ScriptedBroker({MetadataRequest: metadata})
-    async with serving(broker), cluster_of(broker) as cluster:
+    async with cluster_of(broker) as cluster:
         (listed,) = await list_topics(cluster)
         unknown, described = await describe_topics(cluster, ["b", "a"])
     assert described == listed
@@ -185,7 +196,7 @@ async def test_settings_of_topics_are_told_by_name() -> None:
         )
 
     broker = ScriptedBroker({DescribeConfigsRequest: described})
-    async with serving(broker), cluster_of(broker) as cluster:
+    async with cluster_of(broker) as cluster:
         found = await topic_configs(cluster, ["orders", "nosuch"])
     assert list(found) == ["orders"]
     assert [entry.name for entry in found["orders"]] == ["a", "z"]
@@ -194,12 +205,11 @@ async def test_settings_of_topics_are_told_by_name() -> None:
 @on_loop
 async def test_the_next_address_is_taken_where_one_is_silent() -> None:
     broker = ScriptedBroker({MetadataRequest: lambda request: MetadataResponse()})
-    async with serving(ScriptedBroker({})) as gone:
-        pass
-    async with serving(broker), cluster_of(gone, broker) as cluster:
+    async with cluster_of(None, broker) as cluster:
         assert await list_topics(cluster) == []
-    with pytest.raises(NodeUnreachableError, match="cannot connect"):
-        await list_topics(cluster_of(gone))
+    async with cluster_of(None) as cluster:
+        with pytest.raises(NodeUnreachableError, match="cannot connect"):
+            await list_topics(cluster)
 
 
 @pytest.mark.parametrize(

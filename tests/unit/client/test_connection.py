@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.limits import CLIENT_REQUESTS_IN_FLIGHT_MAX
 from ottla.client.connection import Connection, connect
 from ottla.client.errors import AnswerTimeoutError, ConnectionLostError, NodeUnreachableError
 from ottla.wire.messages.describe_cluster import DescribeClusterRequest, DescribeClusterResponse
 from ottla.wire.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
+from ottla.wire.messages.produce import ProduceRequest
 from ottla.wire.schema import Message
 from ottla.wire.versions import VersionRange
-from tests.support.scripted_broker import ScriptedBroker, serving
+from tests.support.data_requests import produce
+from tests.support.memory_network import raw, scripted
+from tests.support.scripted_broker import ScriptedBroker
+from tests.support.scripted_cluster import ScriptedCluster, address_of
+from tests.unit.client.conftest import MakeNodes
 
-
-def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    @wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*args, **kwargs), 10))
-
-    return run
+NODE = address_of(1)
 
 
 def metadata(request: MetadataRequest) -> Message:
@@ -35,126 +33,350 @@ def metadata(request: MetadataRequest) -> Message:
 
 
 def about(name: str) -> MetadataRequest:
-
     return MetadataRequest(topics=[MetadataRequestTopic(name=name)])
 
 
-async def to(broker: ScriptedBroker, timeout_s: float = 5.0) -> Connection:
-    return await connect("127.0.0.1", broker.port, timeout_s=timeout_s)
+class Line:
+    """A node that answers by `metadata`, and connections to it."""
 
+    def __init__(self, nodes: ScriptedCluster) -> None:
+        self.nodes = nodes
+        self.network = nodes.network
+        self._made: list[Connection] = []
+        self.broker = ScriptedBroker({MetadataRequest: metadata})
+        self.serve(self.broker)
 
-@on_loop
-async def test_the_highest_common_version_is_asked() -> None:
-    versions = {MetadataRequest: VersionRange(0, 9)}
-    async with serving(ScriptedBroker({MetadataRequest: metadata}, versions=versions)) as broker:
-        connection = await to(broker)
-        response = await connection.call(about("x"), MetadataResponse)
-        assert response.cluster_id == "x"
-        assert connection.version_of(MetadataRequest) == 9
-        assert [version for _, version in broker.asked] == [9]
-        await connection.close()
+    def serve(self, broker: ScriptedBroker) -> ScriptedBroker:
+        self.broker = broker
+        self.network.listen(NODE, scripted(broker))
+        return broker
 
-
-@on_loop
-async def test_a_node_that_speaks_only_the_first_api_versions_is_understood() -> None:
-    broker = ScriptedBroker({MetadataRequest: metadata}, api_versions=VersionRange(0, 2))
-    async with serving(broker):
-        connection = await to(broker)
-        assert (await connection.call(about("x"), MetadataResponse)).cluster_id == "x"
-        await connection.close()
-
-
-@on_loop
-async def test_what_a_node_does_not_have_is_not_asked() -> None:
-    versions = {MetadataRequest: VersionRange(99, 100)}
-    async with serving(ScriptedBroker({MetadataRequest: metadata}, versions=versions)) as broker:
-        connection = await to(broker)
-        request = DescribeClusterRequest(include_cluster_authorized_operations=False)
-        with pytest.raises(ProtocolError) as error:
-            await connection.call(request, DescribeClusterResponse)
-        assert error.value.code == ErrorCode.UNSUPPORTED_VERSION
-        with pytest.raises(ProtocolError):
-            await connection.call(about("x"), MetadataResponse)
-        assert broker.asked == []
-        await connection.close()
-
-
-@on_loop
-async def test_many_requests_may_be_on_their_way() -> None:
-    async with serving(ScriptedBroker({MetadataRequest: metadata})) as broker:
-        connection = await to(broker)
-        names = [f"n{number}" for number in range(100)]
-        answers = await asyncio.gather(
-            *(connection.call(about(name), MetadataResponse) for name in names)
+    def connect(self, timeout_s: float = 30.0) -> Connection:
+        made = self.nodes.run(
+            connect(NODE, timeout_s=timeout_s, connector=self.network.connect), ms_max=60_000
         )
-        assert [answer.cluster_id for answer in answers] == names
-        await connection.close()
+        self._made.append(made)
+        return made
 
+    def ask(self, connection: Connection, name: str, **how: float) -> asyncio.Task[str | None]:
+        async def ask() -> str | None:
+            return (await connection.call(about(name), MetadataResponse, **how)).cluster_id  # type: ignore[arg-type]  # the caller's words
 
-@on_loop
-async def test_an_answer_that_does_not_come_is_given_up_and_the_next_still_matches() -> None:
-    release = asyncio.Event()
+        return self.nodes.loop.create_task(ask())
 
-    class SlowBroker(ScriptedBroker):
-        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            held = _HeldWriter(writer, release)
-            await super().serve(reader, held)  # type: ignore[arg-type]  # the parts that are used
-
-    async with serving(SlowBroker({MetadataRequest: metadata})) as broker:
-        connecting = asyncio.ensure_future(to(broker))
-        release.set()
-        connection = await connecting
-        release.clear()
-        with pytest.raises(AnswerTimeoutError, match="has not answered within"):
-            await connection.call(about("late"), MetadataResponse, timeout_s=0.01)
-        release.set()
-        assert (await connection.call(about("next"), MetadataResponse)).cluster_id == "next"
-        await connection.close()
-
-
-class _HeldWriter:
-    """Writes only while a door is open."""
-
-    def __init__(self, writer: asyncio.StreamWriter, door: asyncio.Event) -> None:
-        self._writer = writer
-        self._door = door
-        self._held = b""
-
-    def write(self, data: bytes) -> None:
-        self._held += data
-
-    async def drain(self) -> None:
-        await self._door.wait()
-        held, self._held = self._held, b""
-        self._writer.write(held)
-        await self._writer.drain()
+    @property
+    def names_asked(self) -> list[str | None]:
+        """In the order in which the node was asked."""
+        requests = [request for request, _ in self.broker.asked]
+        return [
+            request.topics[0].name
+            for request in requests
+            if isinstance(request, MetadataRequest) and request.topics
+        ]
 
     def close(self) -> None:
-        self._writer.close()
+        for made in self._made:
+            self.nodes.loop.finish(made.close())
 
 
-@on_loop
-async def test_a_connection_that_ends_fails_all_who_wait_and_all_who_come() -> None:
-    async with serving(ScriptedBroker({MetadataRequest: lambda request: None})) as broker:
-        connection = await to(broker)
-        outcomes = await asyncio.gather(
-            *(connection.call(about("x"), MetadataResponse) for _ in range(3)),
-            return_exceptions=True,
+@pytest.fixture
+def line(make_nodes: MakeNodes) -> Iterator[Line]:
+    made = Line(make_nodes())
+    yield made
+    made.close()
+
+
+# -- versions ------------------------------------------------------------------------------------
+
+
+def test_the_highest_common_version_is_asked(line: Line) -> None:
+    broker = line.serve(
+        ScriptedBroker({MetadataRequest: metadata}, versions={MetadataRequest: VersionRange(0, 9)})
+    )
+    connection = line.connect()
+    assert line.nodes.loop.finish(connection.call(about("x"), MetadataResponse)).cluster_id == "x"
+    assert connection.version_of(MetadataRequest) == 9
+    assert connection.version_of(MetadataRequest, at_most=4) == 4
+    assert connection.version_of(MetadataRequest, at_most=99) == 9
+    assert [version for _, version in broker.asked] == [9]
+
+
+def test_a_node_that_speaks_only_the_first_api_versions_is_understood(line: Line) -> None:
+    line.serve(ScriptedBroker({MetadataRequest: metadata}, api_versions=VersionRange(0, 2)))
+    connection = line.connect()
+    assert line.nodes.loop.finish(connection.call(about("x"), MetadataResponse)).cluster_id == "x"
+
+
+def test_what_a_node_does_not_have_is_not_asked(line: Line) -> None:
+    broker = line.serve(
+        ScriptedBroker(
+            {MetadataRequest: metadata}, versions={MetadataRequest: VersionRange(5, 100)}
         )
-        assert all(isinstance(outcome, ConnectionLostError) for outcome in outcomes)
-        assert connection.is_lost
-        with pytest.raises(ConnectionLostError):
-            await connection.call(about("x"), MetadataResponse)
-        await connection.close()
-        await connection.close()
+    )
+    connection = line.connect()
+    request = DescribeClusterRequest(include_cluster_authorized_operations=False)
+    with pytest.raises(ProtocolError) as error:
+        line.nodes.loop.finish(connection.call(request, DescribeClusterResponse))
+    assert error.value.code == ErrorCode.UNSUPPORTED_VERSION
+    with pytest.raises(ProtocolError, match="up to 4"):
+        line.nodes.loop.finish(connection.call(about("x"), MetadataResponse, at_most=4))
+    assert not connection.speaks(DescribeClusterRequest)
+    assert connection.speaks(MetadataRequest)
+    assert broker.asked == []
+    assert connection.is_idle
 
 
-@on_loop
-async def test_nobody_listening_is_told_with_the_address() -> None:
-    async with serving(ScriptedBroker({})) as broker:
-        port = broker.port
-    with pytest.raises(NodeUnreachableError, match=f"cannot connect to 127.0.0.1:{port}"):
-        await connect("127.0.0.1", port)
+# -- matching ------------------------------------------------------------------------------------
+
+
+def test_many_requests_may_be_on_their_way(line: Line) -> None:
+    connection = line.connect()
+    names = [f"n{number}" for number in range(100)]
+    tasks = [line.ask(connection, name) for name in names]
+    line.nodes.finish(*tasks)
+    assert [task.result() for task in tasks] == names
+
+
+def test_requests_beyond_the_bound_stand_in_line_and_keep_their_order(line: Line) -> None:
+    connection = line.connect()
+    line.network.stalled.add(NODE)
+    names = [f"n{number}" for number in range(CLIENT_REQUESTS_IN_FLIGHT_MAX + 50)]
+    tasks = [line.ask(connection, name) for name in names]
+    line.nodes.loop.settle()
+    assert connection.in_flight == CLIENT_REQUESTS_IN_FLIGHT_MAX
+    tasks[-3].cancel()
+    late = line.ask(connection, "late")
+    line.network.resume(NODE)
+    line.nodes.finish(*tasks, late)
+    assert line.names_asked == [*names[:-3], *names[-2:], "late"]
+    assert late.result() == "late"
+
+
+def test_a_full_transport_holds_requests_back(line: Line) -> None:
+    connection = line.connect()
+    (stream,) = line.network.streams
+    stream.fill()
+    tasks = [line.ask(connection, "first"), line.ask(connection, "second")]
+    line.nodes.loop.settle()
+    assert line.broker.asked == []
+    stream.drain()
+    line.nodes.finish(*tasks)
+    assert [task.result() for task in tasks] == ["first", "second"]
+
+
+def test_one_in_line_whose_time_is_over_is_not_sent(line: Line) -> None:
+    connection = line.connect()
+    (stream,) = line.network.streams
+    stream.fill()
+    late = line.ask(connection, "late", timeout_s=1)
+    line.nodes.finish(late)
+    assert isinstance(late.exception(), AnswerTimeoutError)
+    stream.drain()
+    assert line.nodes.loop.finish(connection.call(about("x"), MetadataResponse)).cluster_id == "x"
+    assert len(line.broker.asked) == 1
+
+
+def test_a_call_that_is_cancelled_at_any_step_leaves_the_connection_to_the_others(
+    line: Line,
+) -> None:
+    connection = line.connect()
+    steps = 0
+    while True:
+        before, gone, after = (line.ask(connection, name) for name in ("before", "gone", "after"))
+        for _ in range(steps):
+            line.nodes.step()
+        if gone.done():
+            break
+        gone.cancel()
+        line.nodes.finish(before, gone, after)
+        assert gone.cancelled()
+        assert (before.result(), after.result()) == ("before", "after")
+        line.nodes.loop.settle()
+        assert connection.is_idle
+        steps += 1
+    line.nodes.finish(before, after)
+    assert steps >= 3
+    assert len(line.network.connects) == 1
+
+
+def test_an_answer_that_does_not_come_is_given_up_and_the_next_still_matches(line: Line) -> None:
+    connection = line.connect()
+    line.network.stalled.add(NODE)
+    late = line.ask(connection, "late", timeout_s=1)
+    line.nodes.finish(late)
+    error = late.exception()
+    assert isinstance(error, AnswerTimeoutError)
+    assert "node-1:9092 has not answered within 1 s" in str(error)
+    assert not connection.is_lost
+    following = line.ask(connection, "next")
+    line.nodes.loop.settle()
+    line.network.resume(NODE)
+    line.nodes.finish(following)
+    assert following.result() == "next"
+
+
+def test_a_node_that_owes_an_answer_for_too_long_loses_the_connection(line: Line) -> None:
+    connection = line.connect(timeout_s=10)
+    line.network.stalled.add(NODE)
+    first = line.ask(connection, "first", timeout_s=2)
+    line.nodes.loop.settle()
+    line.nodes.loop.advance(4000)
+    second = line.ask(connection, "second")
+    line.nodes.finish(first, second)
+    assert isinstance(second.exception(), AnswerTimeoutError)
+    assert connection.is_lost
+    assert line.nodes.loop.clock.elapsed_ms == 10_000
+
+
+def test_behind_an_answer_that_may_take_long_the_others_are_not_late(line: Line) -> None:
+    connection = line.connect(timeout_s=10)
+    line.network.stalled.add(NODE)
+    patient = line.ask(connection, "patient", timeout_s=300)
+    behind = line.ask(connection, "behind")
+    line.nodes.finish(behind)
+    assert isinstance(behind.exception(), AnswerTimeoutError)
+    line.nodes.loop.advance(200_000)
+    assert not connection.is_lost
+    line.network.resume(NODE)
+    line.nodes.finish(patient)
+    assert patient.result() == "patient"
+
+
+def test_a_node_that_answers_slowly_but_steadily_is_kept(line: Line) -> None:
+    connection = line.connect(timeout_s=10)
+    delays = iter([9_000, 18_000, 27_000])
+    line.network.delay_ms = lambda: next(delays)
+    first, second, third = (
+        line.ask(connection, name, timeout_s=seconds)
+        for name, seconds in (("a", 10), ("b", 10), ("c", 28))
+    )
+    line.nodes.finish(first, second, third)
+    assert first.result() == "a"
+    assert isinstance(second.exception(), AnswerTimeoutError)
+    assert third.result() == "c"
+    assert not connection.is_lost
+
+
+def test_after_a_patient_call_the_next_is_not_waited_for_as_long(line: Line) -> None:
+    connection = line.connect(timeout_s=10)
+    line.nodes.finish(line.ask(connection, "patient", timeout_s=300))
+    line.network.stalled.add(NODE)
+    patient = line.ask(connection, "patient", timeout_s=300)
+    behind = line.ask(connection, "behind", timeout_s=5)
+    line.nodes.finish(behind)
+    line.nodes.loop.advance(95_000)
+    assert not connection.is_lost
+    line.network.stalled.discard(NODE)
+    (stream,) = line.network.streams
+    line.network.piece_bytes = len(stream.on_the_way) // 2 + 1
+    stream.deliver_piece()
+    line.nodes.finish(patient)
+    line.network.stalled.add(NODE)
+    line.nodes.loop.advance(9_999)
+    assert not connection.is_lost
+    line.nodes.loop.advance(1)
+    assert connection.is_lost
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 2, 3, 7])
+def test_answers_may_come_in_pieces(line: Line, piece_bytes: int) -> None:
+    line.network.piece_bytes = piece_bytes
+    connection = line.connect()
+    tasks = [line.ask(connection, name) for name in ("a", "b" * 500, "c")]
+    line.nodes.finish(*tasks)
+    assert [task.result() for task in tasks] == ["a", "b" * 500, "c"]
+
+
+# -- one way, and throttles ----------------------------------------------------------------------
+
+
+def test_what_has_no_answer_is_told_in_order_with_the_rest(line: Line) -> None:
+    def silent(request: ProduceRequest) -> Message:
+        assert request.acks == 0
+        return MetadataResponse(cluster_id="never sent")
+
+    told: list[str] = []
+
+    def note(name: str, answer: Callable[..., Message]) -> Callable[..., Message]:
+        def noted(request: Message) -> Message:
+            told.append(name)
+            return answer(request)
+
+        return noted
+
+    class OneWay(ScriptedBroker):
+        def answer(self, frame: memoryview) -> bytes | None:
+            return super().answer(frame) if frame[1] else self._swallow(frame)
+
+        def _swallow(self, frame: memoryview) -> bytes:
+            told.append("produce")
+            return b""
+
+    line.serve(OneWay({MetadataRequest: note("metadata", metadata), ProduceRequest: silent}))
+    connection = line.connect()
+    request = produce(("t", 0, b""), acks=0)
+    line.nodes.loop.finish(connection.tell(request, at_most=12))
+    assert line.nodes.loop.finish(connection.call(about("x"), MetadataResponse)).cluster_id == "x"
+    assert told == ["produce", "metadata"]
+    assert connection.is_idle
+
+
+def test_of_two_throttles_the_longer_one_counts(line: Line) -> None:
+    throttles = iter([700, 100, 0])
+    line.serve(
+        ScriptedBroker(
+            {MetadataRequest: lambda request: MetadataResponse(throttle_time_ms=next(throttles))}
+        )
+    )
+    connection = line.connect()
+    tasks = [line.ask(connection, name) for name in "ab"]
+    line.nodes.finish(*tasks)
+    line.nodes.finish(line.ask(connection, "c"))
+    assert line.nodes.loop.clock.elapsed_ms == 700
+
+
+def test_a_broker_over_its_quota_is_left_alone_for_as_long_as_it_asks(line: Line) -> None:
+    line.serve(
+        ScriptedBroker({MetadataRequest: lambda request: MetadataResponse(throttle_time_ms=700)})
+    )
+    connection = line.connect()
+    line.nodes.run(connection.call(about("x"), MetadataResponse))
+    assert line.nodes.loop.clock.elapsed_ms == 0
+    line.nodes.run(connection.call(about("x"), MetadataResponse))
+    assert line.nodes.loop.clock.elapsed_ms == 700
+
+
+# -- how it ends ---------------------------------------------------------------------------------
+
+
+def test_a_connection_that_ends_fails_all_who_wait_and_all_who_come(line: Line) -> None:
+    line.serve(ScriptedBroker({MetadataRequest: lambda request: None}))
+    connection = line.connect()
+    tasks = [line.ask(connection, "x") for _ in range(3)]
+    line.nodes.finish(*tasks)
+    assert all(isinstance(task.exception(), ConnectionLostError) for task in tasks)
+    assert connection.is_lost
+    with pytest.raises(ConnectionLostError):
+        line.nodes.loop.finish(connection.call(about("x"), MetadataResponse))
+    line.nodes.loop.finish(connection.close())
+    line.nodes.loop.finish(connection.close())
+
+
+def test_who_stands_in_line_learns_of_the_end(line: Line) -> None:
+    connection = line.connect()
+    (stream,) = line.network.streams
+    stream.fill()
+    tasks = [line.ask(connection, "x") for _ in range(3)]
+    line.nodes.loop.settle()
+    line.network.cut(NODE)
+    line.nodes.finish(*tasks, ms_max=1)
+    assert all(isinstance(task.exception(), ConnectionLostError) for task in tasks)
+
+
+def test_nobody_listening_is_told_with_the_address(line: Line) -> None:
+    line.network.stop(NODE)
+    with pytest.raises(NodeUnreachableError, match="cannot connect to node-1:9092: nobody"):
+        line.connect()
 
 
 @pytest.mark.parametrize(
@@ -168,17 +390,26 @@ async def test_nobody_listening_is_told_with_the_address() -> None:
         b"",
     ],
 )
-@on_loop
-async def test_something_else_on_the_port_is_an_error_and_not_a_hang(reply: bytes) -> None:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.write(reply)
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+def test_something_else_on_the_port_is_an_error_and_not_a_hang(line: Line, reply: bytes) -> None:
+    line.network.listen(NODE, raw(reply))
     with pytest.raises((ConnectionLostError, ProtocolError)):
-        await connect("127.0.0.1", port, timeout_s=5)
-    server.close()
-    await server.wait_closed()
+        line.connect()
+    assert line.network.streams == []
+
+
+def test_an_answer_to_another_question_ends_the_connection(line: Line) -> None:
+    class Confused(ScriptedBroker):
+        def answer(self, frame: memoryview) -> bytes | None:
+            answer = super().answer(frame)
+            if answer is None or frame[1] != MetadataRequest.API_KEY:
+                return answer
+            (correlation_id,) = struct.unpack_from(">i", answer, 4)
+            return answer[:4] + struct.pack(">i", correlation_id + 1) + answer[8:]
+
+    line.serve(Confused({MetadataRequest: metadata}))
+    connection = line.connect()
+    # The second request has the id that the first answer bears.
+    tasks = [line.ask(connection, "first"), line.ask(connection, "second")]
+    line.nodes.finish(*tasks)
+    assert all(isinstance(task.exception(), ConnectionLostError) for task in tasks)
+    assert connection.is_lost

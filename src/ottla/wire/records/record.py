@@ -54,10 +54,13 @@ def iter_records(batch: Buffer, *, limit: int = DECOMPRESSED_BYTES_MAX) -> Itera
     batch decompresses to more than `limit` bytes.
     """
     header = read_header(batch)
-    return _iter_block(bytes(records_block(batch, header, limit=limit)), header)
+    return iter_block(bytes(records_block(batch, header, limit=limit)), header)
 
 
-def _iter_block(block: bytes, header: BatchHeader) -> Iterator[Record]:
+def iter_block(block: bytes, header: BatchHeader) -> Iterator[Record]:
+    """All records of a plain block, as `iter_records` of its batch."""
+    if header.record_count < 0:
+        raise _corrupt(f"a batch of {header.record_count} records")
     base_offset = header.base_offset
     base_timestamp = header.base_timestamp
     append_time = header.max_timestamp
@@ -104,11 +107,11 @@ def read_varint(block: bytes, position: int) -> tuple[int, int]:
         byte = block[position]
         position += 1
         value |= (byte & 0x7F) << shift
+        if shift == 63 and byte > 1:
+            raise _corrupt("a varint has more than 64 bits")
         if byte < 0x80:
             return (value >> 1) ^ -(value & 1), position
         shift += 7
-        if shift >= 70:
-            raise _corrupt("a varint is longer than ten bytes")
 
 
 def _read_nullable(block: bytes, position: int, end: int) -> tuple[bytes | None, int]:
@@ -144,7 +147,7 @@ def null_key_indexes(batch: Buffer, header: BatchHeader) -> list[int]:
     """The indexes of the records without a key; only compacted topics need to know."""
     return [
         index
-        for index, record in enumerate(_iter_block(bytes(records_block(batch, header)), header))
+        for index, record in enumerate(iter_block(bytes(records_block(batch, header)), header))
         if record.key is None
     ]
 

@@ -6,7 +6,6 @@ C where it could be compiled at installation, unless the environment says OTTLA_
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Callable
 from enum import IntEnum
@@ -22,6 +21,7 @@ from ottla.wire.records.header import (
     MAGIC,
     BatchHeader,
 )
+from ottla.wire.records.twins import is_c_refused
 
 try:
     from ottla.wire.records import _native
@@ -29,9 +29,6 @@ except ImportError:  # no C compiler at installation
     IS_COMPILED = False
 else:
     IS_COMPILED = True
-
-PURE_PYTHON_VARIABLE: Final = "OTTLA_PURE_PYTHON"
-
 
 COLUMNS: Final = 6
 
@@ -127,8 +124,7 @@ def survey_in_c(buffer: Buffer, position: int, next_offset: int) -> Survey:
 
 
 def _chosen() -> Surveying:
-    is_refused = os.environ.get(PURE_PYTHON_VARIABLE, "0") not in ("", "0")
-    return survey_in_c if IS_COMPILED and not is_refused else survey_in_python
+    return survey_in_c if IS_COMPILED and not is_c_refused() else survey_in_python
 
 
 survey: Final = _chosen()

@@ -1,0 +1,264 @@
+"""Records that wait to be sent: by topic and partition, within the memory they may take.
+
+Owns no socket and no timer; the sender is told when there is something to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ottla.base.ids import TopicPartition
+from ottla.base.world import Clock, Rng
+from ottla.client.producer.batch import ProducerBatch
+from ottla.client.producer.delivery import Delivery, RecordMetadata, Settling
+from ottla.client.producer.errors import BufferFullError, RecordTooLargeError
+from ottla.client.producer.options import ProducerOptions
+from ottla.client.producer.partition_queue import PartitionQueue
+from ottla.client.producer.partitioner import StickyPartition, key_number
+from ottla.client.producer.record_size import size_bound
+from ottla.wire.records.blocks import BlockWriter
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class UnplacedRecord(Settling):
+    """A record whose topic's partitions are not known yet."""
+
+    __slots__ = ("_arguments", "_place", "delivery", "since_ms", "size")
+
+    def __init__(self, arguments: _Arguments, since_ms: int) -> None:
+        super().__init__()
+        self._arguments = arguments
+        self._place: tuple[Settling, int] | None = None
+        self.since_ms = since_ms
+        self.size = size_bound(arguments.key, arguments.value, arguments.headers)
+        self.delivery = Delivery(self, 0)
+
+    @property
+    def wanted_partition(self) -> int | None:
+        """The one that was asked for by number."""
+        return self._arguments.partition
+
+    def place(self, topic: TopicRecords) -> None:
+        """Put it where it belongs; who waits for it then waits for its batch."""
+        self._place = topic.place(*self._arguments).where()
+        self.hand_on()
+
+    def forward(self, index: int) -> tuple[Settling, int] | None:
+        """Its batch, once it has one."""
+        return self._place
+
+    def onward(self) -> tuple[Settling, ...]:
+        """Its batch, once it has one."""
+        return () if self._place is None else self._place[:1]
+
+    def record(self, index: int) -> RecordMetadata:
+        """Never asked: an unplaced record has no good outcome."""
+        raise AssertionError("an unplaced record is not stored")
+
+
+class _Arguments(NamedTuple):
+    value: bytes | None
+    key: bytes | None
+    partition: int | None
+    timestamp_ms: int
+    headers: Headers
+
+
+class TopicRecords:
+    """The records of one topic."""
+
+    __slots__ = (
+        "_accumulator",
+        "_sticky",
+        "leaderless",
+        "name",
+        "partition_count",
+        "queues",
+        "unplaced",
+    )
+
+    def __init__(self, name: str, accumulator: Accumulator) -> None:
+        self.name = name
+        self.partition_count = 0
+        """0 while it is not known."""
+        self.leaderless: frozenset[int] = frozenset()
+        self.queues: dict[int, PartitionQueue] = {}
+        self.unplaced: list[UnplacedRecord] = []
+        self._accumulator = accumulator
+        self._sticky = StickyPartition(accumulator.rng)
+
+    def send(
+        self,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int | None,
+        timestamp_ms: int,
+        headers: Headers,
+    ) -> Delivery:
+        """Take one record. Raises BufferFullError and RecordTooLargeError."""
+        accumulator = self._accumulator
+        if accumulator.bytes_left <= 0:
+            raise BufferFullError(
+                f"{accumulator.options.buffer_memory} bytes wait for their acknowledgement"
+            )
+        if partition is not None and partition < 0:
+            raise ValueError(f"a partition has no number {partition}")
+        if self.partition_count <= (partition or 0):
+            return self._keep_unplaced(_Arguments(value, key, partition, timestamp_ms, headers))
+        return self.place(value, key, partition, timestamp_ms, headers)
+
+    def place(
+        self,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int | None,
+        timestamp_ms: int,
+        headers: Headers,
+    ) -> Delivery:
+        """Put a record into its partition's last batch, or into a new one."""
+        if partition is None:
+            if key is not None:
+                partition = key_number(key) % self.partition_count
+            else:
+                partition = self._sticky.current
+                if not 0 <= partition < self.partition_count:
+                    partition = self._sticky.rotate(self.partition_count, self.leaderless)
+        accumulator = self._accumulator
+        bound = size_bound(key, value, headers)
+        if bound > accumulator.record_bytes_max:
+            raise _too_large(bound, accumulator.record_bytes_max)
+        queue = self.queues.get(partition) or self._queue(partition)
+        batch = queue.fresh[-1] if queue.fresh else None
+        if batch is not None and batch.size + bound > accumulator.options.batch_bytes:
+            batch = None
+            accumulator.on_work()
+            if key is None and partition == self._sticky.current:
+                queue, batch = self._next_sticky(bound)
+        if batch is None:
+            batch = accumulator.open_batch(queue)
+        before = batch.size
+        try:
+            delivery = batch.append(timestamp_ms, key, value, headers)
+        except BaseException:
+            if not batch.count:
+                queue.fresh.pop()
+            raise
+        accumulator.bytes_left -= batch.size - before
+        return delivery
+
+    def _next_sticky(self, bound: int) -> tuple[PartitionQueue, ProducerBatch | None]:
+        """One batch is a partition's share: records without a key go elsewhere now."""
+        partition = self._sticky.rotate(self.partition_count, self.leaderless)
+        queue = self.queues.get(partition) or self._queue(partition)
+        batch = queue.fresh[-1] if queue.fresh else None
+        if batch is not None and batch.size + bound > self._accumulator.options.batch_bytes:
+            batch = None
+        return queue, batch
+
+    def drained(self, partition: int) -> None:
+        """The partition's open batch was sent: records without a key go elsewhere now."""
+        if partition == self._sticky.current and self.partition_count:
+            self._sticky.rotate(self.partition_count, self.leaderless)
+
+    def _queue(self, partition: int) -> PartitionQueue:
+        queue = self._accumulator.new_queue(TopicPartition(self.name, partition))
+        self.queues[partition] = queue
+        return queue
+
+    def _keep_unplaced(self, arguments: _Arguments) -> Delivery:
+        accumulator = self._accumulator
+        # What cannot be encoded is told to who sends it, not when the topic is found.
+        BlockWriter().write(
+            arguments.timestamp_ms, arguments.key, arguments.value, arguments.headers
+        )
+        record = UnplacedRecord(arguments, accumulator.clock.monotonic_ms())
+        if record.size > accumulator.record_bytes_max:
+            raise _too_large(record.size, accumulator.record_bytes_max)
+        self.unplaced.append(record)
+        accumulator.bytes_left -= record.size
+        accumulator.on_work()
+        return record.delivery
+
+    def place_waiting(self) -> None:
+        """Partitions have become known: place what has waited for them, in order."""
+        waiting, self.unplaced = self.unplaced, []
+        for record in waiting:
+            if (record.wanted_partition or 0) < self.partition_count:
+                self._accumulator.bytes_left += record.size
+                record.place(self)
+            else:
+                self.unplaced.append(record)
+
+
+def _too_large(size: int, size_max: int) -> RecordTooLargeError:
+    return RecordTooLargeError(
+        f"a record of about {size} bytes; max_request_size and buffer_memory allow {size_max}"
+    )
+
+
+class Accumulator:
+    """All records without an outcome. `bytes_left` may go below zero by one record."""
+
+    def __init__(
+        self,
+        options: ProducerOptions,
+        *,
+        clock: Clock,
+        rng: Rng,
+        on_work: Callable[[], None],
+    ) -> None:
+        self.options = options
+        self.clock = clock
+        self.rng = rng
+        self.on_work = on_work
+        """Called when a batch is opened, one is full, or a topic must be looked up."""
+        self.bytes_left = options.buffer_memory
+        self.record_bytes_max = min(options.max_request_size, options.buffer_memory)
+        self.topics: dict[str, TopicRecords] = {}
+        self.busy: dict[TopicPartition, PartitionQueue] = {}
+        """Queues with something in them; who was served last stands last."""
+        self.mutes = False
+        """Whether a new partition must first become part of a transaction."""
+        self._is_idempotent = options.is_idempotent
+        self._is_transactional = options.transactional_id is not None
+
+    def topic(self, name: str) -> TopicRecords:
+        """The records of a topic, known or not."""
+        found = self.topics.get(name)
+        if found is None:
+            found = self.topics[name] = TopicRecords(name, self)
+        return found
+
+    def new_queue(self, partition: TopicPartition) -> PartitionQueue:
+        """For `TopicRecords`."""
+        queue = PartitionQueue(
+            partition,
+            linger_ms=self.options.linger_ms,
+            idempotent=self._is_idempotent,
+            transactional=self._is_transactional,
+        )
+        queue.muted = self.mutes
+        return queue
+
+    def open_batch(self, queue: PartitionQueue) -> ProducerBatch:
+        """Begin a batch at the queue's end; the one before it is full and may go."""
+        batch = ProducerBatch(queue.partition, self.clock.monotonic_ms())
+        queue.fresh.append(batch)
+        self.busy[queue.partition] = queue
+        self.on_work()
+        return batch
+
+    def release(self, size: int) -> None:
+        """The memory of a batch with an outcome."""
+        self.bytes_left += size
+
+    def unsettled(self) -> list[Settling]:
+        """Everything without an outcome now."""
+        waiting: list[Settling] = []
+        for queue in self.busy.values():
+            waiting += queue.unsettled
+        for topic in self.topics.values():
+            waiting += topic.unplaced
+        return waiting

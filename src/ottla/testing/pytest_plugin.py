@@ -1,0 +1,209 @@
+"""A broker and topics for tests that use pytest. Loaded by pytest itself, in every run.
+
+    def test_orders(ottla_broker, ottla_topic):
+        producer = Producer({"bootstrap.servers": ottla_broker.bootstrap})
+
+`ottla_broker` starts when the first test wants it, serves all of them and is gone at the end. A
+test that stops it, or lets requests fail, leaves a running and faultless one to the next test.
+
+Every run of every user imports this file: nothing heavy is imported before a broker is wanted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from ottla.testing.broker import Form, TemporaryBroker
+
+FORM: Final = "ottla_broker_form"
+SETTINGS: Final = "ottla_broker_settings"
+BROKER_MARK: Final = "ottla_broker"
+TOPIC_MARK: Final = "ottla_topic"
+LOG_CHARACTERS_SHOWN: Final = 20_000
+_NAME_LENGTH_MAX: Final = 100
+_NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9._-]+")
+
+
+class BrokerWish(NamedTuple):
+    """Which broker a test wants."""
+
+    form: Form
+    settings: Mapping[str, Any]
+
+
+_WISHES: Final = pytest.StashKey[dict[str, BrokerWish]]()
+"""Wishes by what is in them: pytest shares a broker among tests whose wish is the same object."""
+_RUNNING: Final[pytest.StashKey[list[TemporaryBroker]]] = pytest.StashKey()
+_LOG_BEFORE: Final = pytest.StashKey[int]()
+
+# -- settings of the test run ----------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For pytest."""
+    parser.addini(
+        FORM,
+        default="thread",
+        help="Form of the fixture ottla_broker: thread (in this process) or process.",
+    )
+    parser.addini(
+        SETTINGS,
+        type="linelist",
+        default=[],
+        help="Settings of the fixture ottla_broker, one KEY=VALUE a line, by their Kafka names.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """For pytest."""
+    config.addinivalue_line(
+        "markers",
+        f"{BROKER_MARK}(settings, *, form, **settings): the broker that this test wants of "
+        "ottla_broker; dots in names of settings may be written as _",
+    )
+    config.addinivalue_line(
+        "markers",
+        f"{TOPIC_MARK}(partitions, **configs): the topic that this test wants of ottla_topic; "
+        "dots in names of configs are written as _",
+    )
+    config.stash[_WISHES] = {}
+    config.stash[_RUNNING] = []
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give tests with a marker their broker: the fixture serves one wish at a time."""
+    marks = list(metafunc.definition.iter_markers(BROKER_MARK))
+    if not marks or BROKER_MARK not in metafunc.fixturenames:
+        return
+    wish = _wish_of(metafunc.config, marks)
+    names = [f"{name}={value}" for name, value in wish.settings.items()]
+    label = ",".join([wish.form, *names])
+    wish = metafunc.config.stash[_WISHES].setdefault(label, wish)
+    metafunc.parametrize(BROKER_MARK, [wish], indirect=True, scope="session", ids=[label])
+
+
+def _wish_of(config: pytest.Config, marks: list[pytest.Mark]) -> BrokerWish:
+    """What the run says, and over it the markers, the nearest to the test last."""
+    form: Form = config.getini(FORM)
+    settings = dict(_assignment(line) for line in config.getini(SETTINGS))
+    for mark in reversed(marks):
+        named = dict(mark.kwargs)
+        form = named.pop("form", form)
+        for given in mark.args:
+            settings.update(given)
+        settings.update(_dotted(named))
+    return BrokerWish(form, settings)
+
+
+def _assignment(line: str) -> tuple[str, str]:
+    name, equals, value = line.partition("=")
+    if not equals:
+        raise pytest.UsageError(f"{SETTINGS} takes KEY=VALUE, as num.partitions=8, not {line!r}")
+    return name.strip(), value.strip()
+
+
+def _dotted(named: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace("_", "."): value for name, value in named.items()}
+
+
+# -- fixtures --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def ottla_broker(request: pytest.FixtureRequest) -> Iterator[TemporaryBroker]:
+    """A broker for all tests: see `ottla.testing.broker.TemporaryBroker`."""
+    from ottla.testing.broker import TemporaryBroker
+
+    wish = getattr(request, "param", None) or _wish_of(request.config, [])
+    running = request.config.stash[_RUNNING]
+    with TemporaryBroker(wish.settings, form=wish.form) as broker:
+        running.append(broker)
+        try:
+            yield broker
+        finally:
+            running.remove(broker)
+
+
+@pytest.fixture
+def ottla_topic(request: pytest.FixtureRequest, ottla_broker: TemporaryBroker) -> Iterator[str]:
+    """The name of a topic of this test alone; deleted after it."""
+    mark = request.node.get_closest_marker(TOPIC_MARK)
+    wanted = dict(mark.kwargs) if mark else {}
+    partitions = wanted.pop("partitions", mark.args[0] if mark and mark.args else 1)
+    name = ottla_broker.create_topic(
+        _topic_name(request.node.name), partitions, configs=_dotted(wanted)
+    )
+    yield name
+    _recover(ottla_broker)
+    _delete(ottla_broker, name)
+
+
+def _delete(broker: TemporaryBroker, topic: str) -> None:
+    """Delete a topic, unless its test has done so."""
+    from ottla.base.errors import ErrorCode, ProtocolError
+
+    try:
+        broker.delete_topic(topic)
+    except ProtocolError as refused:
+        if refused.code is not ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+            raise
+
+
+def _topic_name(test: str) -> str:
+    """A name that nobody else has, and that tells in a log whose it is."""
+    import secrets
+
+    told = _NOT_IN_NAMES.sub("-", test).strip("-.")[:_NAME_LENGTH_MAX]
+    return f"{told}-{secrets.token_hex(4)}"
+
+
+def _recover(broker: TemporaryBroker) -> None:
+    """Undo what a test did to the broker of all tests."""
+    broker.faults.clear()
+    if not broker.running:
+        broker.start()
+
+
+# -- around each test ------------------------------------------------------------------------------
+
+
+def _brokers_of(item: pytest.Item) -> list[TemporaryBroker]:
+    """The broker that runs, where this test has to do with it."""
+    running = item.config.stash[_RUNNING]
+    return list(running) if BROKER_MARK in getattr(item, "fixturenames", ()) else []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Remember where the test's part of the log begins."""
+    for broker in _brokers_of(item):
+        item.stash[_LOG_BEFORE] = len(broker.log())
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave a running and faultless broker to the next test."""
+    result = yield
+    for broker in _brokers_of(item):
+        _recover(broker)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add what the broker told during the test to the report of its failure."""
+    report = yield
+    if report.failed:
+        for broker in _brokers_of(item):
+            told = broker.log()[item.stash.get(_LOG_BEFORE, 0) :]
+            if told:
+                report.sections.append(("log of ottla_broker", told[-LOG_CHARACTERS_SHOWN:]))
+    return report

@@ -1,0 +1,200 @@
+"""Records as columns, in Arrow's memory layout: buffers and positions, no object per record.
+
+Whoever fills them: `columns.open_records` from batches, `BytesColumn.of` from Python's values, or
+Arrow itself. Nothing here is checked when it is made; what reads columns checks what it reads.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain, pairwise
+from typing import Final
+
+import msgspec
+
+from ottla.base.world import Buffer
+from ottla.wire.records.record import Record, RecordHeader
+
+_BITS: Final = tuple(1 << bit for bit in range(8))
+
+
+class BytesColumn(msgspec.Struct, frozen=True, gc=False):
+    """Byte strings and nulls, as Arrow's `binary`: value i is `data[ends[i]:ends[i + 1]]`.
+
+    `ends` are int32, one more than there are values, the first is 0. In `valid` bit i, from the
+    lowest of the first byte on, is 0 where value i is null; None where none is.
+    """
+
+    data: Buffer
+    ends: array[int]
+    valid: bytes | None = None
+
+    @staticmethod
+    def of(values: Sequence[bytes | None]) -> BytesColumn:
+        """A column of these values. Raises OverflowError where they exceed 2 GiB."""
+        valid = _bitmap(values) if None in values else None
+        present = values if valid is None else [value or b"" for value in values]
+        ends = array("i", accumulate(map(len, present), initial=0))  # type: ignore[arg-type] # none is None
+        return BytesColumn(b"".join(present), ends, valid)  # type: ignore[arg-type] # none is None
+
+    def check(self) -> None:
+        """Raises ValueError where the buffers contradict each other."""
+        _check_ends(self.ends, len(self.data))
+        if self.valid is not None and len(self.valid) * 8 < len(self):
+            raise ValueError(f"{len(self.valid)} bytes of validity for {len(self)} values")
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def is_null(self, index: int) -> bool:
+        """For an index in `range(len(self))`."""
+        return self.valid is not None and not self.valid[index >> 3] & _BITS[index & 7]
+
+    def __getitem__(self, index: int) -> bytes | None:
+        if not 0 <= index < len(self):
+            raise IndexError(f"value {index} of a column of {len(self)}")
+        if self.is_null(index):
+            return None
+        return bytes(self.data[self.ends[index] : self.ends[index + 1]])
+
+    def __iter__(self) -> Iterator[bytes | None]:
+        return iter(self.to_list())
+
+    def to_list(self) -> list[bytes | None]:
+        """All values, as Python's."""
+        data = self.data if isinstance(self.data, bytes) else bytes(self.data)
+        if self.valid is None:
+            return [data[start:end] for start, end in pairwise(self.ends)]
+        return [
+            None if self.is_null(index) else data[start:end]
+            for index, (start, end) in enumerate(pairwise(self.ends))
+        ]
+
+
+def _bitmap(values: Sequence[object]) -> bytes:
+    valid = bytearray((len(values) + 7) // 8)
+    for index, value in enumerate(values):
+        if value is not None:
+            valid[index >> 3] |= _BITS[index & 7]
+    return bytes(valid)
+
+
+def _check_ends(ends: array[int], end: int) -> None:
+    if not ends or ends[0] < 0 or ends[-1] > end:
+        raise ValueError(f"positions outside of what they point to, which ends at {end}")
+    if any(start > stop for start, stop in pairwise(ends)):
+        raise ValueError("positions go back")
+
+
+class HeadersColumn(msgspec.Struct, frozen=True, gc=False):
+    """Headers of records, as Arrow's `list<struct<name, value>>`.
+
+    Those of record i are the names and values from `ends[i]` to `ends[i + 1]`; names are UTF-8 and
+    never null. `ends` are int32, one more than there are records, the first is 0.
+    """
+
+    ends: array[int]
+    names: BytesColumn
+    values: BytesColumn
+
+    @staticmethod
+    def of(headers: Sequence[Sequence[RecordHeader]]) -> HeadersColumn:
+        """A column of these headers, those of one record after those of another.
+
+        Raises UnicodeEncodeError for a name that UTF-8 cannot carry.
+        """
+        pairs = list(chain.from_iterable(headers))
+        return HeadersColumn(
+            array("i", accumulate(map(len, headers), initial=0)),
+            BytesColumn.of([name.encode() for name, _ in pairs]),
+            BytesColumn.of([value for _, value in pairs]),
+        )
+
+    def check(self) -> None:
+        """Raises ValueError where the columns contradict each other."""
+        self.names.check()
+        self.values.check()
+        _check_ends(self.ends, len(self.names))
+        if len(self.names) != len(self.values):
+            raise ValueError(f"{len(self.names)} names for {len(self.values)} headers")
+        for name in self.names.to_list():
+            if name is None:
+                raise ValueError("a header without a name")
+            name.decode()
+
+    @staticmethod
+    def empty(count: int) -> HeadersColumn:
+        """That of `count` records without headers."""
+        nothing = BytesColumn(b"", array("i", [0]))
+        return HeadersColumn(array("i", [0]) * (count + 1), nothing, nothing)
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def __getitem__(self, index: int) -> tuple[RecordHeader, ...]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"headers {index} of a column of {len(self)}")
+        return tuple(
+            ((self.names[at] or b"").decode(), self.values[at])
+            for at in range(self.ends[index], self.ends[index + 1])
+        )
+
+    def __iter__(self) -> Iterator[tuple[RecordHeader, ...]]:
+        return iter(self.to_list())
+
+    def to_list(self) -> list[tuple[RecordHeader, ...]]:
+        """The headers of all records, as Python's."""
+        if not len(self.names):
+            return [()] * len(self)
+        names = [(name or b"").decode() for name in self.names.to_list()]
+        pairs = list(zip(names, self.values.to_list(), strict=True))
+        return [tuple(pairs[start:end]) for start, end in pairwise(self.ends)]
+
+
+class RecordColumns(msgspec.Struct, frozen=True, gc=False):
+    """Records of batches that lie one behind the other.
+
+    `timestamps` are milliseconds, -1 for none. `next_offset` follows the last batch that was looked
+    at, those that were left out included: where reading goes on. `size` is the bytes of all these.
+    """
+
+    offsets: array[int]
+    timestamps: array[int]
+    keys: BytesColumn
+    values: BytesColumn
+    headers: HeadersColumn
+    next_offset: int
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def record(self, index: int) -> Record:
+        """One record, as Python's."""
+        return Record(
+            self.offsets[index],
+            self.timestamps[index],
+            self.keys[index],
+            self.values[index],
+            self.headers[index],
+        )
+
+    def to_list(self) -> list[Record]:
+        """All records, as Python's."""
+        columns = (self.offsets, self.timestamps, self.keys, self.values, self.headers)
+        return list(map(Record, *columns))
+
+
+def columns_of(records: Iterable[Record], *, next_offset: int, size: int) -> RecordColumns:
+    """Columns of these records. Raises OverflowError for an offset or a time beyond 64 bits."""
+    rows = list(records)
+    return RecordColumns(
+        array("q", [record.offset for record in rows]),
+        array("q", [record.timestamp for record in rows]),
+        BytesColumn.of([record.key for record in rows]),
+        BytesColumn.of([record.value for record in rows]),
+        HeadersColumn.of([record.headers for record in rows]),
+        next_offset,
+        size,
+    )

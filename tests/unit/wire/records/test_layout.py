@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ottla.wire.records.layout import BytesColumn, HeadersColumn
+
+values_and_nulls = st.lists(st.none() | st.binary(max_size=5), max_size=20)
+
+
+@given(values=values_and_nulls)
+def test_values_come_back_from_a_column(values: list[bytes | None]) -> None:
+    column = BytesColumn.of(values)
+    assert len(column) == len(values)
+    assert column.to_list() == list(column) == values
+    assert [column[index] for index in range(len(values))] == values
+    assert (column.valid is None) == (None not in values)
+    column.check()
+
+
+def test_a_column_lies_as_arrow_wants_it() -> None:
+    column = BytesColumn.of([b"ab", None, b"", b"c", *[b""] * 5])
+    assert column.data == b"abc"
+    assert column.ends == array("i", [0, 2, 2, 2, 3, 3, 3, 3, 3, 3])
+    assert column.valid == bytes([0b11111101, 0b1])
+
+
+@pytest.mark.parametrize("data", [b"abc", bytearray(b"abc"), memoryview(b"abc")])
+def test_a_value_is_bytes_whatever_holds_it(data: bytes | bytearray | memoryview) -> None:
+    column = BytesColumn(data, array("i", [0, 1, 3]))
+    assert column.to_list() == [b"a", b"bc"]
+    assert type(column[1]) is bytes
+
+
+@pytest.mark.parametrize("index", [-1, 2, 100])
+def test_there_is_nothing_beyond_the_ends(index: int) -> None:
+    with pytest.raises(IndexError):
+        BytesColumn.of([b"a", b"b"])[index]
+    with pytest.raises(IndexError):
+        HeadersColumn.empty(2)[index]
+
+
+@given(
+    headers=st.lists(
+        st.lists(st.tuples(st.text(max_size=3), st.none() | st.binary(max_size=3)), max_size=3)
+    )
+)
+def test_headers_come_back_from_a_column(headers: list[list[tuple[str, bytes | None]]]) -> None:
+    column = HeadersColumn.of(headers)
+    assert column.to_list() == list(column) == [tuple(pairs) for pairs in headers]
+    assert [column[index] for index in range(len(headers))] == column.to_list()
+    column.check()
+
+
+def test_records_without_headers_have_an_empty_column() -> None:
+    assert HeadersColumn.empty(3) == HeadersColumn.of([(), (), ()])
+    assert HeadersColumn.empty(3).to_list() == [(), (), ()]
