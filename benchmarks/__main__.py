@@ -10,7 +10,7 @@ import sys
 
 from benchmarks.load import NoCompilerError
 
-NAMES = ("floors", "startup", "recovery", "hot_path", "connections")
+NAMES = ("floors", "startup", "recovery", "hot_path", "groups", "connections")
 
 
 def main() -> int:
