@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -15,7 +16,6 @@ OnOwned = Callable[[str, Iterable[int], int, str], None]
 CLOSING_SECONDS = 20
 # A member that waits for its broker must not wait long: tests restart brokers under it.
 RETRY_MS = 100
-METADATA_MS = 1000
 
 
 class Position(NamedTuple):
@@ -170,28 +170,40 @@ class KafkaPython:
             enable_auto_commit=False,
             reconnect_backoff_ms=RETRY_MS,
             reconnect_backoff_max_ms=RETRY_MS,
-            # It may lead before it knows the topic: then it assigns nothing until it looks again.
-            metadata_max_age_ms=METADATA_MS,
         )
         self._consumer = consumer
 
         class Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # has no types
-            """Tells what it is told, with the membership of that moment."""
+            """Tells what it is told, with the membership of that moment.
+
+            The library gives the same up twice where a rebalance begins before the last has ended.
+            """
+
+            def __init__(self) -> None:
+                self.owned: set[int] = set()
 
             def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-                self.tell("assigned", assigned)
+                self.owned.update(each.partition for each in assigned)
+                self.tell("assigned", [each.partition for each in assigned])
 
             def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
-                self.tell("revoked", revoked)
+                self.give_up("revoked", revoked)
 
             def on_partitions_lost(self, lost: Iterable[Any]) -> None:
-                self.tell("lost", lost)
+                self.give_up("lost", lost)
 
-            def tell(self, did: str, places: Iterable[Any]) -> None:
+            def give_up(self, did: str, places: Iterable[Any]) -> None:
+                gone = self.owned.intersection(each.partition for each in places)
+                self.owned -= gone
+                self.tell(did, sorted(gone))
+
+            def tell(self, did: str, partitions: list[int]) -> None:
                 found = consumer.group_metadata()
-                owned = [each.partition for each in places]
-                on_owned(did, owned, found.generation_id, found.member_id)
+                on_owned(did, partitions, found.generation_id, found.member_id)
 
+        # One that leads before it knows the topic assigns nothing, and may never look again.
+        while not consumer.partitions_for_topic(self._topic):
+            time.sleep(RETRY_MS / 1000)
         consumer.subscribe([self._topic], listener=Listener())
 
     def poll(self, seconds: float) -> list[Position]:

@@ -29,7 +29,7 @@ ORDINARY = {
 BROKER_DIED = {
     "librdkafka": r"\|FAIL\|.*(Connection (refused|reset)|Disconnected)|brokers are down",
     "kafka-python": r"KafkaConnectionError|Connection reset|Connection refused|socket disconnected"
-    r"|No node available for metadata refresh",
+    r"|No node available for metadata refresh|Marking the coordinator dead",
     "aiokafka": r"Unable connect to|Unable to (update|request) metadata from|KafkaConnectionError"
     r"|NodeNotReadyError|Marking the coordinator dead",
     "java": r"NetworkClient - .*(could not be established|disconnected)",

@@ -148,19 +148,17 @@ def test_of_two_static_members_of_one_name_the_newer_one_is_refused(
 # -- classic and consumer members in one group -----------------------------------------------------
 
 
-@pytest.mark.interop
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (LIBRDKAFKA, LIBRDKAFKA_CONSUMER),
-        (LIBRDKAFKA_COOPERATIVE, LIBRDKAFKA_CONSUMER),
-        (KAFKA_PYTHON, LIBRDKAFKA_CONSUMER),
-        (AIOKAFKA, LIBRDKAFKA_CONSUMER),
-        pytest.param(JAVA, JAVA_CONSUMER, marks=needs_java),
-        pytest.param(JAVA_COOPERATIVE, JAVA_CONSUMER, marks=needs_java),
-    ],
-    ids=str,
-)
+CHANGES = [
+    pytest.param(LIBRDKAFKA, LIBRDKAFKA_CONSUMER, marks=pytest.mark.interop),
+    pytest.param(LIBRDKAFKA_COOPERATIVE, LIBRDKAFKA_CONSUMER, marks=pytest.mark.interop),
+    pytest.param(KAFKA_PYTHON, LIBRDKAFKA_CONSUMER, marks=pytest.mark.soak),
+    pytest.param(AIOKAFKA, LIBRDKAFKA_CONSUMER, marks=pytest.mark.soak),
+    pytest.param(JAVA, JAVA_CONSUMER, marks=[needs_java, pytest.mark.interop]),
+    pytest.param(JAVA_COOPERATIVE, JAVA_CONSUMER, marks=[needs_java, pytest.mark.soak]),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGES, ids=str)
 def test_a_group_changes_over_to_the_consumer_protocol_and_back_member_by_member(
     broker: BrokerProcess, crowd: Crowd, numbers: Numbers, old: Kind, new: Kind
 ) -> None:
