@@ -1,8 +1,9 @@
-"""Topics made, deleted and looked at by librdkafka's admin client."""
+"""Topics made, deleted and looked at by librdkafka's admin client; and kafka-python's."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import warnings
+from typing import Any, NamedTuple
 
 from confluent_kafka import TopicCollection
 from confluent_kafka.admin import AdminClient
@@ -55,3 +56,12 @@ class Admin:
         """The nodes of the cluster as it tells them to this client, `host:port`."""
         brokers = self._client.list_topics(timeout=PATIENCE_SECONDS).brokers
         return {f"{broker.host}:{broker.port}" for broker in brokers.values()}
+
+
+def kafka_python_admin(bootstrap: str) -> Any:
+    """kafka-python's; to be closed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it reads its files in an old way
+        import kafka  # type: ignore[import-untyped]  # has no types
+
+    return kafka.KafkaAdminClient(bootstrap_servers=bootstrap)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
 from ottla.base.errors import UserError
-from tests.clients.admin import Admin
+from tests.clients.admin import Admin, kafka_python_admin
 from tests.clients.contract import BEGINNING
 from tests.interop.conftest import ClientFinder
 from tests.support.broker_process import BrokerProcess
@@ -130,14 +129,6 @@ def broker_on_two(tmp_path: Path) -> Iterator[BrokerProcess]:
     """A broker with two data directories."""
     with BrokerProcess(folder=tmp_path, more_data=[tmp_path / "more"]) as broker:
         yield broker
-
-
-def kafka_python_admin(bootstrap: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # it reads its files in an old way
-        import kafka  # type: ignore[import-untyped]  # has no types
-
-    return kafka.KafkaAdminClient(bootstrap_servers=bootstrap)
 
 
 def log_dirs_tool(bootstrap: str) -> Any:

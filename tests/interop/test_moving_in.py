@@ -6,21 +6,26 @@ is read by the tool, and by Kafka when it starts on the directory again.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
+from confluent_kafka import ConsumerGroupTopicPartitions
+from confluent_kafka.admin import AdminClient
 
 from ottla.base.errors import UserError
 from ottla.base.ids import TopicPartition
 from ottla.cli import commands
 from ottla.cli.tree import PathGroup
 from ottla.log import checkpoints, names
+from tests.clients.admin import kafka_python_admin
 from tests.clients.contract import Record
 from tests.golden.dump import DUMP, GOLDEN, read_dump
 from tests.interop.conftest import ClientFinder
@@ -133,6 +138,46 @@ def test_readers_of_committed_records_see_no_aborted_one(
     for name, expected in (("confluent-kafka", committed), ("kafka-python", every)):
         read = client_named(name).consume(moved.bootstrap, "transactions", len(expected))
         assert [record.offset for record in read] == expected
+
+
+def dumped_commits() -> dict[str, dict[TopicPartition, int]]:
+    """By group, the offsets that were committed last, by Kafka's dump tool."""
+    found: dict[str, dict[TopicPartition, int]] = defaultdict(dict)
+    for record in dumped("__consumer_offsets", 0):
+        key, _, payload = record.text.partition(" payload: ")
+        if '{"type":"1"' in key:
+            said = json.loads(key.partition("key: ")[2])["data"]
+            place = TopicPartition(said["topic"], said["partition"])
+            found[said["group"]][place] = json.loads(payload)["data"]["offset"]
+    return found
+
+
+def committed_by_confluent(bootstrap: str, group: str) -> dict[TopicPartition, int]:
+    request = ConsumerGroupTopicPartitions(group)
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    answer = admin.list_consumer_group_offsets([request])[group].result()
+    return {
+        TopicPartition(each.topic, each.partition): each.offset for each in answer.topic_partitions
+    }
+
+
+def committed_by_kafka_python(bootstrap: str, group: str) -> dict[TopicPartition, int]:
+    admin = kafka_python_admin(bootstrap)
+    try:
+        answer = admin.list_group_offsets(group)[group]
+    finally:
+        admin.close()
+    return {TopicPartition(*place[:2]): kept.offset for place, kept in answer.items()}
+
+
+@pytest.mark.parametrize("ask", [committed_by_confluent, committed_by_kafka_python])
+def test_committed_offsets_are_those_that_kafka_kept(
+    moved: BrokerProcess, ask: Callable[[str, str], dict[TopicPartition, int]]
+) -> None:
+    commits = dumped_commits()
+    assert set(commits) == {"golden-group", "group-classic", "group-consumer"}
+    for group, offsets in commits.items():
+        assert ask(moved.bootstrap, group) == offsets
 
 
 def test_ids_topics_and_settings_are_kafkas(moved: BrokerProcess) -> None:
