@@ -15,8 +15,9 @@ OTHER_HEAD = re.compile(r"(\[[^]]+\] )?(WARNING|WARN|ERROR|CRITICAL)\b")
 ORDINARY = {
     "librdkafka": r"(?!)",
     # It may have to assign before it has heard of the topic, and joins again when it has. What it
-    # still asks for when it leaves is cancelled.
-    "kafka-python": r"No partition metadata for topic|Metadata refresh: failed Cancelled"
+    # still asks for when it leaves is cancelled, and its loop may trip over its own closed socket.
+    "kafka-python": r"Error receiving network data closing socket|NetworkSelector closed"
+    r"|No partition metadata for topic|Metadata refresh: failed Cancelled"
     r"|Error sending \w+ to node \S+ \[Cancelled\]|Marking the coordinator dead .*: Cancelled",
     # It warns of every rebalance, and commits while it joins.
     "aiokafka": r"Heartbeat failed for group \S+ because it is rebalancing"
