@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from tests.clients.admin import Admin
 from tests.clients.catalogue import make_client, why_missing
 from tests.clients.contract import Client
+from tests.interop.group_crowd import Crowd, Numbers
 from tests.support.broker_process import BrokerProcess
 
 ClientFinder = Callable[[str], Client]
@@ -62,3 +64,17 @@ def new_topic(shared_broker: BrokerProcess, topic_numbers: Iterator[int]) -> Top
         return name
 
     return create
+
+
+@pytest.fixture
+def crowd(broker: BrokerProcess, tmp_path: Path) -> Iterator[Crowd]:
+    """A group without members yet."""
+    with Crowd(broker.bootstrap, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def numbers(broker: BrokerProcess) -> Iterator[Numbers]:
+    """Records come for as long as the test wants."""
+    with Numbers(broker.bootstrap) as made:
+        yield made

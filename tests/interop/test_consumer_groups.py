@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,20 +49,6 @@ def broker(start_broker: BrokerFactory) -> BrokerProcess:
     process = start_broker(*QUICK)
     Admin(process.bootstrap).create(TOPIC, PARTITIONS)
     return process
-
-
-@pytest.fixture
-def crowd(broker: BrokerProcess, tmp_path: Path) -> Iterator[Crowd]:
-    """A group without members yet."""
-    with Crowd(broker.bootstrap, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def numbers(broker: BrokerProcess) -> Iterator[Numbers]:
-    """Records come for as long as the test wants."""
-    with Numbers(broker.bootstrap) as made:
-        yield made
 
 
 def test_members_of_the_consumer_protocol_come_and_go_and_every_partition_has_one_owner(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
@@ -53,20 +51,6 @@ def broker(start_broker: BrokerFactory) -> BrokerProcess:
     process = start_broker(*QUICK)
     Admin(process.bootstrap).create(TOPIC, PARTITIONS)
     return process
-
-
-@pytest.fixture
-def crowd(broker: BrokerProcess, tmp_path: Path) -> Iterator[Crowd]:
-    """A group without members yet."""
-    with Crowd(broker.bootstrap, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def numbers(broker: BrokerProcess) -> Iterator[Numbers]:
-    """Records come for as long as the test wants."""
-    with Numbers(broker.bootstrap) as made:
-        yield made
 
 
 @pytest.mark.parametrize("kind", [LIBRDKAFKA, LIBRDKAFKA_COOPERATIVE], ids=str)

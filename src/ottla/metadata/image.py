@@ -143,6 +143,11 @@ class MetadataImage(Struct, frozen=True, kw_only=True):
     kept: Mapping[KeptKey, Payload] = EMPTY
     transaction: tuple[Payload, ...] | None = None
 
+    def has_partition(self, topic: str, index: int) -> bool:
+        """Whether the cluster has this partition."""
+        known = self.topics_by_name.get(topic)
+        return known is not None and 0 <= index < len(known.partitions)
+
     def topic_configs(self, name: str) -> Mapping[str, str]:
         """What a topic sets itself."""
         return self.configs.get(ConfigResource(ResourceType.TOPIC, name), EMPTY)

@@ -101,8 +101,7 @@ async def _added(writing: Writing, version: int, broker: Broker) -> Errors:
 
 
 def _exists(where: TopicPartition, broker: Broker) -> bool:
-    topic = broker.metadata.image.topics_by_name.get(where.topic)
-    return topic is not None and 0 <= where.partition < len(topic.partitions)
+    return broker.metadata.image.has_partition(where.topic, where.partition)
 
 
 def _partitions(topics: Iterable[AddPartitionsToTxnTopic]) -> frozenset[TopicPartition]:

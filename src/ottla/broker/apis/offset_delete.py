@@ -47,14 +47,13 @@ async def offset_delete(
 
 
 def _wanted(topic: OffsetDeleteRequestTopic, broker: Broker) -> list[OffsetToDelete]:
-    known = broker.metadata.image.topics_by_name.get(topic.name)
-    count = 0 if known is None else len(known.partitions)
+    image = broker.metadata.image
     return [
         OffsetToDelete(
             topic.name,
             asked.partition_index,
             ErrorCode.NONE
-            if 0 <= asked.partition_index < count
+            if image.has_partition(topic.name, asked.partition_index)
             else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
         )
         for asked in topic.partitions

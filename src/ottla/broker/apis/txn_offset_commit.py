@@ -87,8 +87,7 @@ async def _join_transaction(request: TxnOffsetCommitRequest, call: Call, broker:
 
 
 def _wanted(topic: TxnOffsetCommitRequestTopic, broker: Broker) -> list[OffsetToCommit]:
-    known = broker.metadata.image.topics_by_name.get(topic.name)
-    count = 0 if known is None else len(known.partitions)
+    image = broker.metadata.image
     return [
         OffsetToCommit(
             topic.name,
@@ -97,7 +96,7 @@ def _wanted(topic: TxnOffsetCommitRequestTopic, broker: Broker) -> list[OffsetTo
             asked.committed_leader_epoch,
             asked.committed_metadata,
             ErrorCode.NONE
-            if 0 <= asked.partition_index < count
+            if image.has_partition(topic.name, asked.partition_index)
             else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
         )
         for asked in topic.partitions
