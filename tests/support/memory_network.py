@@ -164,7 +164,9 @@ class MemoryStream(asyncio.Transport):
         if self._ended or not data:
             return
         last_due_s = self._sent[-1][0] if self._sent else 0.0
-        due_s = max(last_due_s, self.loop.time() + self._network.delay_ms() / 1000)
+        # Rounded, or 6 ms + 3 ms would be a little later than 9 ms, and never arrive.
+        due_s = round(self.loop.time() + self._network.delay_ms() / 1000, 6)
+        due_s = max(last_due_s, due_s)
         self._sent.append((due_s, data))
         self.loop.call_at(due_s, self._arrive)
 

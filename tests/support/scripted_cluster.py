@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 from functools import partial
+from math import ceil
 from typing import Any, TypeVar
 
 from ottla.base.errors import ErrorCode
@@ -146,7 +147,7 @@ class ScriptedCluster:
     def step(self) -> None:
         """One turn of the loop; where there is nothing to do, time moves to the next timer."""
         if not self.loop._ready and self.loop._scheduled:  # type: ignore[attr-defined]  # no public way
-            due_ms = round(min(timer.when() for timer in self.loop._scheduled) * 1000)  # type: ignore[attr-defined]  # no public way
+            due_ms = ceil(min(timer.when() for timer in self.loop._scheduled) * 1000)  # type: ignore[attr-defined]  # no public way
             self.loop.clock.elapsed_ms = max(self.loop.clock.elapsed_ms, due_ms)
         self.loop.call_soon(self.loop.stop)
         self.loop.run_forever()

@@ -165,5 +165,9 @@ CLIENT_COORDINATORS_KEPT_MAX = 10_000
 PARTITIONER_KEYS_KEPT_MAX = 16_384
 """Keys whose hash a producing client remembers: in Python it costs some microseconds."""
 
+CONSUMER_OPENED_BYTES_MAX = 1 * MIB
+"""Plain records that a consumer opens at once, unless a single batch is larger: some milliseconds,
+and five times as much memory where records are tiny."""
+
 PROXIED_FRAME_BYTES_MAX = 256 * MIB
 """A longer frame is not passed on to a broker under test: it is no request, nor an answer."""
