@@ -15,7 +15,6 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from ottla.base.ids import TopicPartition
 from ottla.base.world import Clock
 from ottla.broker.log_directory import LogDirectory
 from ottla.broker.partition import Partition
@@ -230,7 +229,7 @@ class Cleaning:
         truncations = partition.log.truncations
         if self._truncations.setdefault(partition, truncations) != truncations:
             return partition.log.log_start_offset  # what was compacted may be gone
-        return partition.directory.cleaner_offsets.get(_key(partition), -1)
+        return partition.directory.cleaner_offsets.get(partition.key, -1)
 
     # -- one run ---------------------------------------------------------------------------------
 
@@ -299,12 +298,12 @@ class Cleaning:
                 steps.throw(error)
 
     async def _write_checkpoint(self, partition: Partition, first_dirty_offset: int) -> None:
-        directory, key = partition.directory, _key(partition)
+        directory, key = partition.directory, partition.key
 
         def write() -> None:
             with directory.checkpoints_lock:
                 if partition.offline_reason is None:
-                    here = {_key(found) for found in self._replicas if found.directory is directory}
+                    here = {found.key for found in self._replicas if found.directory is directory}
                     known = directory.cleaner_offsets.items()
                     offsets = {found: offset for found, offset in known if found in here}
                     directory.write_cleaner_offsets({**offsets, key: first_dirty_offset})
@@ -377,10 +376,6 @@ class Cleaning:
 
 def _urgency(found: Dirtiness) -> tuple[bool, float]:
     return found.is_overdue, found.ratio
-
-
-def _key(partition: Partition) -> TopicPartition:
-    return TopicPartition(partition.topic, partition.index)
 
 
 def _is_unchanged(partition: Partition, plan: CompactionPlan) -> bool:

@@ -66,7 +66,7 @@ class GroupCoordinator:
         clock: Clock,
     ) -> None:
         self._metadata = metadata
-        self._topics = InternalTopics(metadata, settings)
+        self._topics = InternalTopics(metadata, replicas.directories, settings)
         self._watch = TopicsWatch(metadata.image)
         config, consumer = GroupConfig.of(settings), ConsumerConfig.of(settings)
         self.runtime = CoordinatorRuntime(

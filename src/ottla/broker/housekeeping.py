@@ -78,7 +78,10 @@ class Housekeeping:
     def follow(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """The metadata changed: do what it asks of this node, and open new partitions soon."""
         self._replicas.apply(image, delta, self._clock.monotonic_ms())
-        if self._opening is None:
+        self._open_soon()
+
+    def _open_soon(self) -> None:
+        if self._opening is None and not self._stopping.is_set():
             self._opening = asyncio.get_running_loop().call_soon(self._open_some)
 
     def _open_some(self) -> None:
@@ -90,6 +93,8 @@ class Housekeeping:
     async def tick(self) -> None:
         """Remove old files, roll segments that are old enough, flush what asks for it."""
         await self._replicas.removals.remove_due(self._clock.monotonic_ms())
+        self._replicas.try_roomless()
+        self._open_soon()
         if self._replicas.log_starts_moved:
             await self._checkpoints.write_log_starts()
         await self._record_places()

@@ -130,8 +130,8 @@ class LogDirectories:
         """Say in every directory that all in it is on the disk, where it is; whether all are."""
         safe = not self.failures
         for directory in self.online:
-            safe &= directory.is_whole
-            if not directory.is_whole:
+            if directory.unsound:
+                safe = False
                 continue
             try:
                 directory.mark_clean(broker_epoch)

@@ -50,8 +50,9 @@ class LogDirectory:
 
     `failure` says why nothing in it can be used, for good. `is_full`: nobody may write records to
     it for now. `is_suspected`: the disk has refused something, and nobody has probed it since;
-    `alarm` is called when it does. `is_whole`: all that was asked of its logs was done, so that a
-    stop may be called clean. `replica_count` is for placing.
+    `alarm` is called when it does. `unsound` are the partitions of which something was refused
+    that has not been done since: with any, a stop may not be called clean. `replica_count` is for
+    placing.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class LogDirectory:
         self.failure: str | None = None
         self.is_full = False
         self.is_suspected = False
-        self.is_whole = True
+        self.unsound: set[TopicPartition] = set()
         self.replica_count = 0
         self.alarm: Callable[[], None] = _nobody_listens
         self.was_clean = disk.exists(self._file(CLEAN_SHUTDOWN))
@@ -138,8 +139,8 @@ class LogDirectory:
 
         `error` is the OSError, or has it as its cause; anything else is none of the disk's.
         """
-        cause = error if isinstance(error, OSError) else error.__cause__
-        if not isinstance(cause, OSError) or self.failure is not None:
+        cause = _cause(error)
+        if cause is None or self.failure is not None:
             return
         if cause.errno in DISK_IS_FULL:
             self.is_full = True
@@ -201,6 +202,17 @@ class LogDirectory:
             # Only a hint of where to start checking: without it everything is checked.
             log.warning("ignored a broken checkpoint: %s", error, extra={"file": self._file(name)})
             return {}
+
+
+def is_for_want_of_room(error: BaseException) -> bool:
+    """Whether a disk refused something, here as in `suspect`, because it is full."""
+    cause = _cause(error)
+    return cause is not None and cause.errno in DISK_IS_FULL
+
+
+def _cause(error: BaseException) -> OSError | None:
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return cause if isinstance(cause, OSError) else None
 
 
 def _nobody_listens() -> None:

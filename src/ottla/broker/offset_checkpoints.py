@@ -73,7 +73,7 @@ class OffsetCheckpoints:
 
     def _in(self, directory: LogDirectory) -> dict[TopicPartition, Partition]:
         return {
-            TopicPartition(partition.topic, partition.index): partition
+            partition.key: partition
             for partition in self._replicas
             if partition.directory is directory
         }

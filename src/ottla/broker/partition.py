@@ -6,7 +6,15 @@ import logging
 from typing import Protocol
 
 from ottla.base.errors import ErrorCode
-from ottla.base.ids import NO_EPOCH, LeaderEpoch, NodeId, Offset, PartitionIndex, TopicName
+from ottla.base.ids import (
+    NO_EPOCH,
+    LeaderEpoch,
+    NodeId,
+    Offset,
+    PartitionIndex,
+    TopicName,
+    TopicPartition,
+)
 from ottla.broker.flushing import Flushing
 from ottla.broker.log_directory import LogDirectory
 from ottla.log.config import LogConfig
@@ -82,6 +90,11 @@ class Partition:
 
     def __str__(self) -> str:
         return f"{self.topic}-{self.index}"
+
+    @property
+    def key(self) -> TopicPartition:
+        """Its name, as checkpoints know it."""
+        return TopicPartition(self.topic, self.index)
 
     def configure(self, config: LogConfig, *, min_insync_replicas: int) -> None:
         """Follow changed settings of the topic."""

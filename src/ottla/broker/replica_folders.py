@@ -151,9 +151,10 @@ class ReplicaFolders:
                 files=self._files,
             )
         except StorageError as error:
-            directory.is_whole = False
+            directory.unsound.add(key)
             directory.suspect(error)
             raise
+        directory.unsound.discard(key)
         return PlacedLog(opened, directory)
 
     def _choose(self, ours: list[PlacedLog], wanted: WantedLog) -> PlacedLog:
@@ -214,9 +215,10 @@ class ReplicaFolders:
                 files=self._files,
             )
         except (OSError, StorageError) as error:
-            directory.is_whole = False
+            directory.unsound.add(wanted.key)
             directory.suspect(error)
             raise
+        directory.unsound.discard(wanted.key)
         return PlacedLog(made, directory)
 
     def open_moved(

@@ -10,7 +10,7 @@ from ottla.base.errors import ErrorCode
 from ottla.base.ids import NodeId, PartitionIndex, TopicName, TopicPartition
 from ottla.base.world import Rng
 from ottla.broker.log_directories import LogDirectories
-from ottla.broker.log_directory import LogDirectory
+from ottla.broker.log_directory import LogDirectory, is_for_want_of_room
 from ottla.broker.partition import Partition
 from ottla.broker.removals import Removals
 from ottla.broker.replica_folders import PlacedLog, ReplicaFolders, WantedLog
@@ -49,6 +49,8 @@ class LocalReplicas:
         self._unopened: dict[tuple[bytes, int], bool] = {}
         # Those whose log could not be opened: nobody has made it whole after an unclean stop.
         self._unusable: set[tuple[bytes, int]] = set()
+        # Those of them that only found no room on the disk, as in `_unopened`.
+        self._roomless: dict[tuple[bytes, int], bool] = {}
         self._image: MetadataImage | None = None
         self.removals = Removals(directories.disk)
         self.folders = ReplicaFolders(directories, files, rng, self.removals)
@@ -163,12 +165,7 @@ class LocalReplicas:
             opened = self._open_log(topic, index, config, is_new=is_new)
         except (StorageError, OSError) as error:
             # One damaged partition goes offline; the others serve.
-            log.error(  # noqa: TRY400 # the cause is in the message; a person must act
-                "a partition stays offline: %s",
-                error,
-                extra={"partition": str(TopicPartition(topic.name, index))},
-            )
-            self._unusable.add((topic.topic_id, index))
+            self._stays_offline(topic, index, error, is_new=is_new)
             return None
         partition = Partition(
             TopicName(topic.name),
@@ -183,6 +180,28 @@ class LocalReplicas:
         self._by_name[topic.name, index] = partition
         self._by_id[topic.topic_id, index] = partition
         return partition
+
+    def _stays_offline(
+        self, topic: TopicImage, index: int, error: Exception, *, is_new: bool
+    ) -> None:
+        key = topic.topic_id, index
+        wants_room = is_for_want_of_room(error)
+        if wants_room:
+            self._roomless[key] = is_new
+        if key not in self._unusable:
+            log.error(
+                "a partition stays offline%s: %s",
+                " until there is room on the disk" if wants_room else "",
+                error,
+                extra={"partition": str(TopicPartition(topic.name, index))},
+            )
+        self._unusable.add(key)
+
+    def try_roomless(self) -> None:
+        """Let those that found no room wait for their opening again, where there is some now."""
+        if self._roomless and self.directories.has_room:
+            self._unopened.update(self._roomless)
+            self._roomless.clear()
 
     def _open_log(
         self, topic: TopicImage, index: int, config: LogConfig, *, is_new: bool
@@ -267,6 +286,7 @@ class LocalReplicas:
 
     def _forget(self, topic: TopicImage, index: int) -> Partition | None:
         self._unopened.pop((topic.topic_id, index), None)
+        self._roomless.pop((topic.topic_id, index), None)
         self._unusable.discard((topic.topic_id, index))
         partition = self._by_id.pop((topic.topic_id, index), None)
         if partition is not None:
@@ -288,7 +308,7 @@ class LocalReplicas:
         return len(lost)
 
     def close(self) -> None:
-        """Flush and close every log; `is_whole` of each directory says how that went."""
+        """Flush and close every log; `unsound` of each directory says how that went."""
         for partition in self:
             if partition.directory.failure is not None:
                 partition.log.abandon()
@@ -296,14 +316,14 @@ class LocalReplicas:
             try:
                 partition.log.close()
             except StorageError as error:
-                partition.directory.is_whole = False
+                partition.directory.unsound.add(partition.key)
                 log.error(  # noqa: TRY400 # the cause is in the message; a person must act
                     "a partition could not be flushed: %s",
                     error.message,
                     extra={"partition": str(partition)},
                 )
             if partition.offline_reason is not None:
-                partition.directory.is_whole = False
+                partition.directory.unsound.add(partition.key)
 
 
 def _why_missing(

@@ -69,7 +69,7 @@ class TransactionCoordinator:
         self._metadata = metadata
         self._replicas = replicas
         self._settings = settings
-        self._topics = InternalTopics(metadata, settings)
+        self._topics = InternalTopics(metadata, replicas.directories, settings)
         self._runtime = CoordinatorRuntime(
             TRANSACTION_STATE,
             TRANSACTION_RECORDS,

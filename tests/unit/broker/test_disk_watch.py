@@ -11,6 +11,7 @@ import pytest
 from ottla.base.errors import ErrorCode
 from ottla.base.limits import MIB
 from ottla.broker.disk_watch import HEADROOM_BYTES_MAX, PROBE_FILE, probe
+from ottla.log.checkpoints import CLEAN_SHUTDOWN
 from ottla.testing.memory_disk import MemoryDisk, MemoryFile
 from ottla.wire.messages.create_partitions import (
     CreatePartitionsRequest,
@@ -24,6 +25,7 @@ from ottla.wire.messages.delete_records import (
     DeleteRecordsResponse,
     DeleteRecordsTopic,
 )
+from ottla.wire.messages.find_coordinator import FindCoordinatorRequest, FindCoordinatorResponse
 from ottla.wire.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
 from tests.support.cluster import wanted
 from tests.support.memory_broker import MemoryBroker
@@ -120,6 +122,36 @@ def test_no_topic_or_partition_is_made_on_a_full_disk(broker: MemoryBroker, clie
     )
     told = client.ask(auto, MetadataResponse)
     assert told.topics[0].error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+
+
+def test_no_topic_of_coordinators_is_made_on_a_full_disk(
+    broker: MemoryBroker, client: Client
+) -> None:
+    fill(broker, client, "other")
+    request = FindCoordinatorRequest(coordinator_keys=["g"])
+    refused = client.ask(request, FindCoordinatorResponse).coordinators[0]
+    assert refused.error_code == ErrorCode.COORDINATOR_NOT_AVAILABLE
+    broker.delete_topic("other")
+    broker.loop.advance(5000)
+    found = client.ask(request, FindCoordinatorResponse).coordinators[0]
+    assert found.error_code == OK
+
+
+@pytest.mark.parametrize("refused", ["make_dir", "open", "append"])
+def test_a_partition_that_found_no_room_is_made_when_there_is_some(
+    broker: MemoryBroker, client: Client, refused: str
+) -> None:
+    """The topic was made before anybody saw that the disk is full."""
+    broker.disk.fail(refused, "new-0", errno.ENOSPC)
+    broker.create_topic("new")
+    broker.loop.advance(5000)
+    assert write(client, "new", b"a") == REFUSED
+    broker.heal_disk()
+    broker.loop.advance(5000)
+    assert write(client, "new", b"a") == OK
+    assert read(client, "new") == (OK, [b"a"])
+    broker.stop()
+    assert broker.disk.exists(f"{broker.path}/{CLEAN_SHUTDOWN}")
 
 
 def test_a_refusal_for_want_of_space_counts_before_anybody_looks(

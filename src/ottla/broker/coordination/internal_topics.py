@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.limits import COORDINATED_KEYS_PLACED_MAX
+from ottla.broker.log_directories import LogDirectories
 from ottla.broker.metadata_service import MetadataService
 from ottla.settings import coordinators as keys
 from ottla.settings.broker import BrokerSettings
@@ -54,8 +55,11 @@ _KINDS: Final = {
 class InternalTopics:
     """The topics of coordinators in this cluster."""
 
-    def __init__(self, metadata: MetadataService, settings: BrokerSettings) -> None:
+    def __init__(
+        self, metadata: MetadataService, directories: LogDirectories, settings: BrokerSettings
+    ) -> None:
         self._metadata = metadata
+        self._directories = directories
         self._settings = settings
         self._creating = asyncio.Lock()
 
@@ -75,6 +79,10 @@ class InternalTopics:
                 await self._create(topic)
 
     async def _create(self, topic: str) -> None:
+        if not self._directories.has_room:
+            raise ProtocolError(
+                ErrorCode.COORDINATOR_NOT_AVAILABLE, f"the disk has no room for {topic}"
+            )
         response = await self._metadata.create_topics(
             CreateTopicsRequest(topics=[self._wanted(topic)])
         )
