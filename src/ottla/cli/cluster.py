@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from ottla.client.cluster import Cluster
+    from ottla.client.admin import Admin
 
 Answer = TypeVar("Answer")
 
@@ -15,15 +15,18 @@ CLIENT_ID = "ottla-cli"
 TIMEOUT_MS = 30_000
 
 
-def ask(bootstrap: str, question: Callable[[Cluster], Awaitable[Answer]]) -> Answer:
-    """Connect, ask, disconnect. Raises UserError where no node can be reached."""
-    from ottla.client.cluster import Cluster
-    from ottla.client.options import ClusterOptions
-
-    options = ClusterOptions(client_id=CLIENT_ID, request_timeout_ms=TIMEOUT_MS)
+def ask(bootstrap: str, question: Callable[[Admin], Awaitable[Answer]]) -> Answer:
+    """Connect, ask, disconnect. Raises UserError, at once where no node can be reached."""
+    from ottla.client.admin import Admin
 
     async def main() -> Answer:
-        async with Cluster(bootstrap, options) as cluster:
-            return await question(cluster)
+        async with Admin(
+            bootstrap,
+            client_id=CLIENT_ID,
+            request_timeout_ms=TIMEOUT_MS,
+            default_api_timeout_ms=TIMEOUT_MS,
+        ) as admin:
+            await admin.connect()
+            return await question(admin)
 
     return asyncio.run(main())

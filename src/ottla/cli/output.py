@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 from ottla.base.errors import UserError
-
-if TYPE_CHECKING:
-    from ottla.client.admin_topics import TopicOutcome
 
 
 def print_json(rows: Iterable[dict[str, object]]) -> None:
@@ -35,12 +31,20 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(table)
 
 
-def refuse(outcomes: Iterable[TopicOutcome]) -> None:
-    """Raise UserError where some outcome is an error, naming each."""
-    refused = [
-        f"{outcome.name}: {outcome.message or outcome.error.name}"
-        for outcome in outcomes
-        if outcome.error
-    ]
-    if refused:
-        raise UserError("; ".join(refused))
+def refuse(errors: Mapping[str, UserError]) -> None:
+    """Raise UserError where there is any, naming each by what it is about."""
+    if errors:
+        raise UserError("; ".join(f"{item}: {reason(error)}" for item, error in errors.items()))
+
+
+def reason(error: UserError) -> str:
+    """A broker's own words, where it has any."""
+    return str(getattr(error, "message", None) or error)
+
+
+def error_name(error: UserError | None) -> str:
+    """The code of what a broker answered, as NONE; else what kind of error it is."""
+    if error is None:
+        return "NONE"
+    code = getattr(error, "code", None)
+    return type(error).__name__ if code is None else str(code.name)

@@ -30,6 +30,16 @@ ONLY_IN_KIO = {
     "ConsumerGroupDescribeResponse",
     "ConsumerGroupHeartbeatRequest",
     "ConsumerGroupHeartbeatResponse",
+    "CreateDelegationTokenRequest",
+    "CreateDelegationTokenResponse",
+    "DescribeDelegationTokenRequest",
+    "DescribeDelegationTokenResponse",
+    "ExpireDelegationTokenRequest",
+    "ExpireDelegationTokenResponse",
+    "RenewDelegationTokenRequest",
+    "RenewDelegationTokenResponse",
+    "UnregisterBrokerRequest",
+    "UnregisterBrokerResponse",
 }
 """Messages that kafka-python 3.0 does not have."""
 

@@ -30,10 +30,27 @@ from ottla.wire.messages.consumer_group_heartbeat import (
     ConsumerGroupHeartbeatRequest,
     ConsumerGroupHeartbeatResponse,
 )
+from ottla.wire.messages.create_delegation_token import (
+    CreateDelegationTokenRequest,
+    CreateDelegationTokenResponse,
+)
+from ottla.wire.messages.describe_delegation_token import (
+    DescribeDelegationTokenRequest,
+    DescribeDelegationTokenResponse,
+)
 from ottla.wire.messages.describe_transactions import DescribeTransactionsResponse
+from ottla.wire.messages.expire_delegation_token import (
+    ExpireDelegationTokenRequest,
+    ExpireDelegationTokenResponse,
+)
 from ottla.wire.messages.metadata import OPERATIONS_NOT_ASKED
 from ottla.wire.messages.offset_commit import OffsetCommitRequest
 from ottla.wire.messages.produce import ProduceResponse
+from ottla.wire.messages.renew_delegation_token import (
+    RenewDelegationTokenRequest,
+    RenewDelegationTokenResponse,
+)
+from ottla.wire.messages.unregister_broker import UnregisterBrokerRequest, UnregisterBrokerResponse
 from ottla.wire.schema import Payload, Structure, Versioned, fields_of
 from tests.unit.wire import kafka_python, kio_schemas
 from tests.unit.wire.strategies import (
@@ -58,8 +75,27 @@ KAFKA_PYTHON_HAS_NOT_AT_ALL = {
     ConsumerGroupDescribeResponse,
     ConsumerGroupHeartbeatRequest,
     ConsumerGroupHeartbeatResponse,
+    CreateDelegationTokenRequest,
+    CreateDelegationTokenResponse,
+    DescribeDelegationTokenRequest,
+    DescribeDelegationTokenResponse,
+    ExpireDelegationTokenRequest,
+    ExpireDelegationTokenResponse,
+    RenewDelegationTokenRequest,
+    RenewDelegationTokenResponse,
+    UnregisterBrokerRequest,
+    UnregisterBrokerResponse,
 }
-"""kafka-python 3.0 knows nothing of the consumer protocol (KIP-848)."""
+"""kafka-python 3.0 knows nothing of the consumer protocol (KIP-848), nor of delegation tokens."""
+
+OF_TOKENS = (
+    CreateDelegationTokenRequest,
+    CreateDelegationTokenResponse,
+    ExpireDelegationTokenRequest,
+    ExpireDelegationTokenResponse,
+    RenewDelegationTokenRequest,
+    RenewDelegationTokenResponse,
+)
 
 TIMESTAMP_MS_MAX = 253_402_300_799_000
 """The end of the year 9999; kio turns timestamps into `datetime`."""
@@ -91,9 +127,24 @@ def kio_can_take(message: Versioned) -> bool:
             0 <= state.transaction_start_time_ms <= TIMESTAMP_MS_MAX
             for state in message.transaction_states
         )
+    if isinstance(message, OF_TOKENS):
+        return _has_times_of_kio(message)
+    if isinstance(message, DescribeDelegationTokenResponse):
+        return all(map(_has_times_of_kio, message.tokens))
     if isinstance(message, OffsetCommitRequest):
         return abs(message.retention_time_ms) <= DURATION_MS_MAX
     return True
+
+
+def _has_times_of_kio(structure: Structure) -> bool:
+    """Whether its times are after 1970 and its durations no longer than a float can tell."""
+    return all(
+        0 <= getattr(structure, name) <= TIMESTAMP_MS_MAX
+        if name.endswith("_timestamp")
+        else abs(getattr(structure, name)) <= DURATION_MS_MAX
+        for name in structure.__struct_fields__
+        if name.endswith(("_timestamp", "_ms"))
+    )
 
 
 def kafka_python_can_take(message: Versioned) -> bool:

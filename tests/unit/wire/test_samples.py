@@ -20,8 +20,11 @@ from ottla.wire.schema import Message
 
 SAMPLES = Path(__file__).parents[2] / "golden" / "wire" / "samples.jsonl"
 
-NOT_RECORDED = {23, 34, 35}
+NOT_RECORDED = {23, 34, 35, 38, 39, 40, 41, 64}
 """Declared APIs that none of the recorded clients used."""
+
+BYTES_TOO_MANY = {(51, "librdkafka"): 1}
+"""What a client sends behind its request: one section of tagged fields more than it has."""
 
 Sample = dict[str, Any]
 
@@ -59,9 +62,10 @@ def test_every_request_header_is_understood(sample: Sample) -> None:
 def test_a_request_encodes_to_its_bytes(sample: Sample) -> None:
     buffer = memoryview(bytes.fromhex(sample["request"]))
     header, position = decode_request_header(buffer, 0, len(buffer))
+    buffer = buffer[: len(buffer) - BYTES_TOO_MANY.get((header.api_key, sample["client"]), 0)]
     request = whole(messages.requests[header.api_key], header.api_version, buffer, position)
     body = codec(type(request), header.api_version).encode(request)
-    assert (encode_request_header(header) + body).hex() == sample["request"]
+    assert encode_request_header(header) + body == buffer
 
 
 @each_declared_sample

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from ottla.base.ids import format_uuid
+from ottla.base.ids import ZERO_UUID, format_uuid
 from ottla.cli.cluster import ask
 from ottla.cli.options import bootstrap_option, json_option
-from ottla.cli.output import print_json, refuse
+from ottla.cli.output import error_name, print_json, reason, refuse
+
+if TYPE_CHECKING:
+    from ottla.client.admin.outcomes import Outcomes
+    from ottla.client.admin.topics import CreatedTopic
 
 
 @click.command()
@@ -37,7 +43,7 @@ def command(
     ottla topic create orders --partitions 8
     ottla topic create prices -c cleanup.policy=compact -c segment.ms=3600000
     """
-    from ottla.client.admin_topics import NewTopic, create_topics
+    from ottla.client.admin.topics import NewTopic
 
     texts = dict(_split(config) for config in configs)
     wanted = [
@@ -50,26 +56,28 @@ def command(
         for name in names
     ]
     outcomes = ask(
-        bootstrap, lambda cluster: create_topics(cluster, wanted, validate_only=validate_only)
+        bootstrap, lambda admin: admin.topics.create(*wanted, validate_only=validate_only)
     )
-    done = [outcome for outcome in outcomes if not outcome.error]
-    verb = "could create" if validate_only else "created"
     if as_json:
-        print_json(
-            {
-                "name": outcome.name,
-                "topic_id": format_uuid(outcome.topic_id),
-                "partitions": outcome.partitions,
-                "replication_factor": outcome.replication_factor,
-                "error": outcome.error.name,
-                "message": outcome.message,
-            }
-            for outcome in outcomes
-        )
+        print_json(_as_json(name, outcomes) for name in outcomes)
     else:
-        for outcome in done:
-            print(f"{verb} {outcome.name}")
-    refuse(outcomes)
+        verb = "could create" if validate_only else "created"
+        for name in outcomes.done:
+            print(f"{verb} {name}")
+    refuse(outcomes.errors)
+
+
+def _as_json(name: str, outcomes: Outcomes[str, CreatedTopic]) -> dict[str, object]:
+    made = outcomes.done.get(name)
+    error = outcomes.errors.get(name)
+    return {
+        "name": name,
+        "topic_id": format_uuid(ZERO_UUID if made is None else made.topic_id),
+        "partitions": -1 if made is None else made.partitions,
+        "replication_factor": -1 if made is None else made.replication_factor,
+        "error": error_name(error),
+        "message": None if error is None else reason(error),
+    }
 
 
 def _split(config: str) -> tuple[str, str]:

@@ -18,10 +18,7 @@ def command(names: tuple[str, ...], bootstrap: str) -> None:
     \b
     ottla topic delete orders prices
     """
-    from ottla.client.admin_topics import delete_topics
-
-    outcomes = ask(bootstrap, lambda cluster: delete_topics(cluster, names))
-    for outcome in outcomes:
-        if not outcome.error:
-            print(f"deleted {outcome.name}")
-    refuse(outcomes)
+    outcomes = ask(bootstrap, lambda admin: admin.topics.delete(*names))
+    for name in outcomes.done:
+        print(f"deleted {name}")
+    refuse(outcomes.errors)

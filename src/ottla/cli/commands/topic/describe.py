@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from ottla.base.errors import UserError
-from ottla.base.ids import format_uuid
+from ottla.base.ids import ZERO_UUID, format_uuid
 from ottla.cli.cluster import ask
 from ottla.cli.options import bootstrap_option, json_option
-from ottla.cli.output import print_json, print_table
+from ottla.cli.output import error_name, print_json, print_table, refuse
 
 if TYPE_CHECKING:
-    from ottla.client.admin_topics import ConfigEntry, TopicDescription
-    from ottla.client.cluster import Cluster
-
-SET_ON_TOPIC = 1
-"""The source of a setting that the topic itself has (KIP-226)."""
+    from ottla.client.admin import Admin
+    from ottla.client.admin.configs import Settings
+    from ottla.client.admin.outcomes import Outcomes
+    from ottla.client.admin.topic_descriptions import TopicDescription
 
 
 @click.command()
@@ -26,35 +25,50 @@ SET_ON_TOPIC = 1
 @json_option
 def command(names: tuple[str, ...], bootstrap: str, as_json: bool) -> None:
     """Show the partitions of topics, who leads them, and what is set on the topic itself."""
-    described, configs = ask(bootstrap, lambda cluster: _describe(cluster, names))
+    described, settings = ask(bootstrap, lambda admin: _describe(admin, names))
+    topics = sorted(described.done.values(), key=lambda topic: topic.name)
     if as_json:
-        print_json(_as_json(topic, configs.get(topic.name, [])) for topic in described)
+        known = [_as_json(topic, settings.get(topic.name, {})) for topic in topics]
+        print_json([*known, *map(_missing_as_json, described.errors.items())])
     else:
-        for topic in described:
-            if not topic.error:
-                _print(topic, configs.get(topic.name, []))
-    missing = [f"{topic.name}: {topic.error.name}" for topic in described if topic.error]
-    if missing:
-        raise UserError("; ".join(missing))
+        for topic in topics:
+            _print(topic, settings.get(topic.name, {}))
+    refuse(described.errors)
 
 
 async def _describe(
-    cluster: Cluster, names: tuple[str, ...]
-) -> tuple[list[TopicDescription], dict[str, list[ConfigEntry]]]:
-    from ottla.client.admin_topics import describe_topics, topic_configs
+    admin: Admin, names: tuple[str, ...]
+) -> tuple[Outcomes[str, TopicDescription], dict[str, Settings]]:
+    from ottla.client.admin.config_entries import ConfigResource
 
-    described = await describe_topics(cluster, names)
-    known = [topic.name for topic in described if not topic.error]
-    return described, await topic_configs(cluster, known) if known else {}
-
-
-def _own(configs: list[ConfigEntry]) -> dict[str, str | None]:
-    return {entry.name: entry.value for entry in configs if entry.source == SET_ON_TOPIC}
+    described = await admin.topics.describe(*names)
+    settings = await admin.configs.describe(*map(ConfigResource.topic, described.done))
+    return described, {resource.name: found for resource, found in settings.done.items()}
 
 
-def _print(topic: TopicDescription, configs: list[ConfigEntry]) -> None:
-    settings = " ".join(f"{name}={value}" for name, value in _own(configs).items())
-    print(f"{topic.name}  id {format_uuid(topic.topic_id)}  {settings}".rstrip())
+def _own(settings: Settings) -> dict[str, str | None]:
+    from ottla.client.admin.config_entries import ConfigSource
+
+    return {
+        name: entry.value for name, entry in settings.items() if entry.source is ConfigSource.TOPIC
+    }
+
+
+def _missing_as_json(missing: tuple[str, UserError]) -> dict[str, object]:
+    name, error = missing
+    return {
+        "name": name,
+        "topic_id": format_uuid(ZERO_UUID),
+        "internal": False,
+        "error": error_name(error),
+        "configs": {},
+        "partitions": [],
+    }
+
+
+def _print(topic: TopicDescription, settings: Settings) -> None:
+    own = " ".join(f"{name}={value}" for name, value in _own(settings).items())
+    print(f"{topic.name}  id {format_uuid(topic.topic_id)}  {own}".rstrip())
     print_table(
         ("partition", "leader", "epoch", "replicas", "in sync", "offline"),
         (
@@ -75,13 +89,13 @@ def _nodes(nodes: tuple[int, ...]) -> str:
     return ",".join(map(str, nodes)) or "-"
 
 
-def _as_json(topic: TopicDescription, configs: list[ConfigEntry]) -> dict[str, object]:
+def _as_json(topic: TopicDescription, settings: Settings) -> dict[str, object]:
     return {
         "name": topic.name,
         "topic_id": format_uuid(topic.topic_id),
         "internal": topic.is_internal,
-        "error": topic.error.name,
-        "configs": _own(configs),
+        "error": "NONE",
+        "configs": _own(settings),
         "partitions": [
             {
                 "partition": partition.index,

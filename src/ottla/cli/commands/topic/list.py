@@ -16,16 +16,13 @@ from ottla.cli.output import print_json, print_table
 @json_option
 def command(internal: bool, bootstrap: str, as_json: bool) -> None:
     """List topics."""
-    from ottla.client.admin_topics import list_topics
-
-    found = sorted(ask(bootstrap, list_topics), key=lambda topic: topic.name)
-    shown = [topic for topic in found if internal or not topic.is_internal]
+    shown = ask(bootstrap, lambda admin: admin.topics.list(internal=internal))
     if as_json:
         print_json(
             {
                 "name": topic.name,
                 "topic_id": format_uuid(topic.topic_id),
-                "partitions": len(topic.partitions),
+                "partitions": topic.partitions,
                 "internal": topic.is_internal,
             }
             for topic in shown
@@ -33,12 +30,5 @@ def command(internal: bool, bootstrap: str, as_json: bool) -> None:
         return
     print_table(
         ("topic", "partitions", "replicas"),
-        (
-            (
-                topic.name,
-                str(len(topic.partitions)),
-                str(max((len(partition.replicas) for partition in topic.partitions), default=0)),
-            )
-            for topic in shown
-        ),
+        ((topic.name, str(topic.partitions), str(topic.replication_factor)) for topic in shown),
     )
