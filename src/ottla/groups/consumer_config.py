@@ -1,12 +1,15 @@
-"""What the broker's settings mean to groups of the consumer protocol."""
+"""What the settings of the broker, and of single groups, mean to the consumer protocol."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ottla.settings import coordinators as keys
+from ottla.settings import group as group_keys
 from ottla.settings.broker import BrokerSettings
 
 
@@ -44,4 +47,31 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
             size_max=settings[keys.GROUP_CONSUMER_MAX_SIZE],
             assignors=settings[keys.GROUP_CONSUMER_ASSIGNORS],
             migration=MigrationPolicy(settings[keys.GROUP_CONSUMER_MIGRATION_POLICY]),
+        )
+
+
+class ConsumerConfigs:
+    """What each group is set to: `default`, or what is set for it by itself.
+
+    Whoever follows the metadata changes it under all groups: a member learns of it, and gets its
+    other session timeout, with its next heartbeat.
+    """
+
+    def __init__(self, default: ConsumerConfig) -> None:
+        self.default = default
+        self._own: dict[str, ConsumerConfig] = {}
+
+    def of(self, group_id: str) -> ConsumerConfig:
+        return self._own.get(group_id, self.default)
+
+    def set(self, group_id: str, texts: Mapping[str, str], settings: BrokerSettings) -> None:
+        """Take the settings of one group; none bring it back to the default."""
+        if not texts:
+            self._own.pop(group_id, None)
+            return
+        layers = group_keys.group_layers(texts, settings)
+        self._own[group_id] = replace(
+            self.default,
+            session_timeout_ms=layers[group_keys.CONSUMER_SESSION_TIMEOUT_MS],
+            heartbeat_interval_ms=layers[group_keys.CONSUMER_HEARTBEAT_INTERVAL_MS],
         )

@@ -6,7 +6,7 @@ from typing import Final
 
 from ottla.base.effects import NEVER, Ticket
 from ottla.base.errors import ErrorCode
-from ottla.groups.consumer_config import ConsumerConfig
+from ottla.groups.consumer_config import ConsumerConfig, ConsumerConfigs
 from ottla.groups.consumer_deadlines import extend
 from ottla.groups.consumer_draft import ConsumerDraft
 from ottla.groups.consumer_leave import remove_members
@@ -29,11 +29,16 @@ class ConsumerGroup(ConsumerState):
     type_name: Final = "consumer"
     protocol_type: Final = PROTOCOL_TYPE
 
-    def __init__(self, group_id: str, topics: KnownTopics, config: ConsumerConfig) -> None:
+    def __init__(self, group_id: str, topics: KnownTopics, configs: ConsumerConfigs) -> None:
         super().__init__(group_id)
         self.topics = topics
-        self.config = config
-        self.may_downgrade = config.migration.may_downgrade
+        self._configs = configs
+        self.may_downgrade = configs.default.migration.may_downgrade
+
+    @property
+    def config(self) -> ConsumerConfig:
+        """It may change at any time."""
+        return self._configs.of(self.group_id)
 
     @property
     def state_name(self) -> str:

@@ -8,7 +8,7 @@ from ottla.base.effects import Ticket
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.groups.classic_group import ClassicGroup
 from ottla.groups.consumer_admission import check_request
-from ottla.groups.consumer_config import ConsumerConfig
+from ottla.groups.consumer_config import ConsumerConfigs
 from ottla.groups.consumer_group import ConsumerGroup
 from ottla.groups.consumer_heartbeat import Caller, heartbeat, refused_heartbeat
 from ottla.groups.consumer_leave import has_classic_alone
@@ -50,13 +50,13 @@ def group_of_record(key: Payload) -> str | None:
 class ConsumerRequests:
     """What the consumer groups of one shard have in common."""
 
-    def __init__(self, config: ConsumerConfig, topics: KnownTopics) -> None:
-        self.config = config
+    def __init__(self, configs: ConsumerConfigs, topics: KnownTopics) -> None:
+        self.configs = configs
         self.topics = topics
 
     def new_group(self, group_id: str) -> ConsumerGroup:
         """One that nothing is known of."""
-        return ConsumerGroup(group_id, self.topics, self.config)
+        return ConsumerGroup(group_id, self.topics, self.configs)
 
     def heartbeat(
         self, known: AnyGroup | None, request: Request, caller: Caller, ticket: Ticket, turn: Turn
@@ -66,11 +66,10 @@ class ConsumerRequests:
         A refusal leaves everything as it was.
         """
         try:
-            check_request(request, caller.version, self.config)
+            config = self.configs.of(request.group_id)
+            check_request(request, caller.version, config)
             group = self._group_for(known, request, turn)
-            response = heartbeat(
-                group, request, caller, turn, view=self.topics.view, config=self.config
-            )
+            response = heartbeat(group, request, caller, turn, view=self.topics.view, config=config)
         except ProtocolError as error:
             turn.effects.records.clear()
             turn.reply(ticket, refused_heartbeat(error))
@@ -107,7 +106,7 @@ class ConsumerRequests:
             group = self.new_group(request.group_id)
             if not known.members:
                 return group
-            if self.config.migration.may_upgrade:
+            if self.configs.default.migration.may_upgrade:
                 upgrade(known, group, turn)
                 return group
         raise ProtocolError(

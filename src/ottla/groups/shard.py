@@ -23,7 +23,7 @@ from ottla.groups.classic_group import ClassicGroup
 from ottla.groups.classic_join import Joining
 from ottla.groups.classic_state import refused_join
 from ottla.groups.config import GroupConfig
-from ottla.groups.consumer_config import ConsumerConfig
+from ottla.groups.consumer_config import ConsumerConfig, ConsumerConfigs
 from ottla.groups.consumer_describe import described, no_consumer_group
 from ottla.groups.consumer_group import ConsumerGroup
 from ottla.groups.consumer_heartbeat import Caller
@@ -48,11 +48,12 @@ class GroupShard(OffsetCommands):
     def __init__(
         self,
         config: GroupConfig,
-        consumer: ConsumerConfig | None = None,
+        consumer: ConsumerConfigs | None = None,
         topics: KnownTopics | None = None,
     ) -> None:
         """Without `topics` none is known to be gone."""
-        super().__init__(config, consumer or ConsumerConfig(), topics or KnownTopics())
+        consumer = consumer or ConsumerConfigs(ConsumerConfig())
+        super().__init__(config, consumer, topics or KnownTopics())
         self._sweep = OffsetSweep(self, topics)
 
     # -- classic groups ----------------------------------------------------------------------------

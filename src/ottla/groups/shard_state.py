@@ -12,7 +12,7 @@ from ottla.base.effects import ProducerIdentity
 from ottla.groups.all_offsets import AllOffsets
 from ottla.groups.classic_group import ClassicGroup
 from ottla.groups.config import GroupConfig
-from ottla.groups.consumer_config import ConsumerConfig
+from ottla.groups.consumer_config import ConsumerConfigs
 from ottla.groups.consumer_group import ConsumerGroup
 from ottla.groups.consumer_requests import ConsumerRequests, group_of_record
 from ottla.groups.deadlines import Deadlines
@@ -27,7 +27,7 @@ from ottla.wire.schema import Payload
 class ShardState:
     """Groups by their ids; `deadlines` say when to look at which of them."""
 
-    def __init__(self, config: GroupConfig, consumer: ConsumerConfig, topics: KnownTopics) -> None:
+    def __init__(self, config: GroupConfig, consumer: ConsumerConfigs, topics: KnownTopics) -> None:
         self.config = config
         self.consumer = ConsumerRequests(consumer, topics)
         self.groups: dict[str, ClassicGroup | ConsumerGroup] = {}

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ottla.settings import coordinators as coordinators  # they declare their keys beside these
+from ottla.settings import threads as threads  # so do these
 from ottla.settings import topic
+from ottla.settings.addresses import connections_of_addresses
 from ottla.settings.checks import at_least, between
 from ottla.settings.endpoints import Endpoint, listener_list, parse_endpoints
 from ottla.settings.engine import (
@@ -58,7 +60,6 @@ LISTENERS: Setting[tuple[str, ...]] = SETTINGS.declare(
     "Addresses to listen on, NAME://host:port. An empty host means every interface, port 0 a free "
     "one.",
     check=listener_list,
-    change=Change.PER_BROKER,
 )
 ADVERTISED_LISTENERS: Setting[tuple[str, ...]] = SETTINGS.declare(
     _LIST,
@@ -97,12 +98,20 @@ DISK_HEADROOM_BYTES = SETTINGS.declare(
     "reads, deletions and retention go on. -1 for 256 MiB, or a twentieth of a smaller disk.",
     check=at_least(-1),
 )
+API_VERSIONS: Setting[tuple[str, ...]] = SETTINGS.declare(
+    _LIST,
+    "ottla.api.versions",
+    (),
+    "APIs that are served in fewer versions than this broker has, as Fetch:4-10, or not at all, as "
+    "Fetch:none: to try clients against what an older broker offers.",
+)
 REPLICA_MOVE_BYTES_PER_SECOND = SETTINGS.declare(
     _LONG,
     "replica.alter.log.dirs.io.max.bytes.per.second",
     LONG_MAX,
     "Most bytes that are copied in a second while replicas move between directories.",
     check=at_least(1),
+    change=Change.CLUSTER_WIDE,
 )
 
 # ── topics ───────────────────────────────────────────────────────────────────────────────────────
@@ -169,6 +178,7 @@ PRODUCER_ID_EXPIRATION_MS = SETTINGS.declare(
     "counted in the batches' own time; not in the middle of a transaction. A producer that is "
     "forgotten may go on, but what it then sends twice is stored twice.",
     check=at_least(1),
+    change=Change.CLUSTER_WIDE,
 )
 REPLICA_LAG_TIME_MAX_MS = SETTINGS.declare(
     _LONG,
@@ -192,6 +202,7 @@ LOG_CLEANER_THREADS = SETTINGS.declare(
     1,
     "Partitions that are compacted at a time, each by a process of its own.",
     check=at_least(1),
+    change=Change.CLUSTER_WIDE,
 )
 LOG_CLEANER_DEDUPE_BUFFER_SIZE = SETTINGS.declare(
     _LONG,
@@ -200,6 +211,7 @@ LOG_CLEANER_DEDUPE_BUFFER_SIZE = SETTINGS.declare(
     "Memory in bytes for the keys of the partitions that are compacted at a time, 24 for each key. "
     "With more keys than it holds, a partition is compacted in several turns.",
     check=at_least(_MIB),
+    change=Change.CLUSTER_WIDE,
 )
 LOG_CLEANER_IO_BUFFER_SIZE = SETTINGS.declare(
     _INT,
@@ -207,6 +219,7 @@ LOG_CLEANER_IO_BUFFER_SIZE = SETTINGS.declare(
     512 * 1024,
     "Memory in bytes for reading and writing during compaction.",
     check=at_least(0),
+    change=Change.CLUSTER_WIDE,
 )
 LOG_CLEANER_IO_BUFFER_LOAD_FACTOR = SETTINGS.declare(
     SettingKind.DOUBLE,
@@ -214,6 +227,7 @@ LOG_CLEANER_IO_BUFFER_LOAD_FACTOR = SETTINGS.declare(
     0.9,
     "How full the memory for keys may become. More takes more keys at a time and longer for each.",
     check=between(0.01, 1),
+    change=Change.CLUSTER_WIDE,
 )
 LOG_CLEANER_IO_MAX_BYTES_PER_SECOND = SETTINGS.declare(
     SettingKind.DOUBLE,
@@ -221,6 +235,7 @@ LOG_CLEANER_IO_MAX_BYTES_PER_SECOND = SETTINGS.declare(
     sys.float_info.max,
     "Most bytes a second that compaction reads and writes, over all partitions.",
     check=at_least(1),
+    change=Change.CLUSTER_WIDE,
 )
 LOG_CLEANER_BACKOFF_MS = SETTINGS.declare(
     _LONG,
@@ -228,6 +243,7 @@ LOG_CLEANER_BACKOFF_MS = SETTINGS.declare(
     15_000,
     "Milliseconds until compaction looks again, where it found nothing to do.",
     check=at_least(0),
+    change=Change.CLUSTER_WIDE,
 )
 
 # ── connections and requests ─────────────────────────────────────────────────────────────────────
@@ -273,6 +289,14 @@ MAX_CONNECTIONS_PER_IP = SETTINGS.declare(
     INT_MAX,
     "Most connections at a time from one address; further ones are closed as they come.",
     check=at_least(0),
+    change=Change.CLUSTER_WIDE,
+)
+MAX_CONNECTIONS_PER_IP_OVERRIDES = SETTINGS.declare(
+    _STRING,
+    "max.connections.per.ip.overrides",
+    "",
+    "Addresses for which another number holds than max.connections.per.ip: 10.0.0.7:100,::1:20.",
+    check=connections_of_addresses,
     change=Change.CLUSTER_WIDE,
 )
 CONNECTIONS_MAX_IDLE_MS = SETTINGS.declare(
@@ -354,7 +378,7 @@ class BrokerSettings(Layers):
     """Settings in force: for this broker, for all brokers, from file and command line, defaults.
 
     Raises SettingError for a text in `static` that is unknown or refused; the dynamic ones were
-    checked when they were written.
+    checked when they were written. `set_dynamic` changes them under everybody who holds this.
     """
 
     def __init__(
@@ -366,12 +390,20 @@ class BrokerSettings(Layers):
     ) -> None:
         SETTINGS.parse_all(static)
         self.static = static
-        layers = [
-            Layer(ConfigSource.DYNAMIC_BROKER, dynamic or {}),
-            Layer(ConfigSource.DYNAMIC_DEFAULT_BROKER, dynamic_default or {}),
-            Layer(ConfigSource.STATIC_BROKER, static),
+        super().__init__(SETTINGS, self._layered(dynamic or {}, dynamic_default or {}))
+
+    def set_dynamic(self, own: Mapping[str, str], everywhere: Mapping[str, str]) -> bool:
+        """Take what is set for this broker and for all; whether any value in force is another."""
+        before = self.values()
+        self.replace_layers(self._layered(own, everywhere))
+        return self.values() != before
+
+    def _layered(self, own: Mapping[str, str], everywhere: Mapping[str, str]) -> list[Layer]:
+        return [
+            Layer(ConfigSource.DYNAMIC_BROKER, own),
+            Layer(ConfigSource.DYNAMIC_DEFAULT_BROKER, everywhere),
+            Layer(ConfigSource.STATIC_BROKER, self.static),
         ]
-        super().__init__(SETTINGS, layers)
 
     @property
     def data_directories(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ottla.settings.checks import at_least, each_one_of, one_of
-from ottla.settings.engine import Setting
+from ottla.settings.engine import Change, Setting
 from ottla.settings.table import SETTINGS
 from ottla.settings.values import INT_MAX, SettingKind
 
@@ -131,6 +131,34 @@ GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS = SETTINGS.declare(
     "How often members are told to send a heartbeat.",
     check=at_least(1),
 )
+GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS = SETTINGS.declare(
+    _INT,
+    "group.consumer.min.session.timeout.ms",
+    45_000,
+    "Least consumer.session.timeout.ms that a group may be set to.",
+    check=at_least(1),
+)
+GROUP_CONSUMER_MAX_SESSION_TIMEOUT_MS = SETTINGS.declare(
+    _INT,
+    "group.consumer.max.session.timeout.ms",
+    60_000,
+    "Greatest consumer.session.timeout.ms that a group may be set to.",
+    check=at_least(1),
+)
+GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS = SETTINGS.declare(
+    _INT,
+    "group.consumer.min.heartbeat.interval.ms",
+    5000,
+    "Least consumer.heartbeat.interval.ms that a group may be set to.",
+    check=at_least(1),
+)
+GROUP_CONSUMER_MAX_HEARTBEAT_INTERVAL_MS = SETTINGS.declare(
+    _INT,
+    "group.consumer.max.heartbeat.interval.ms",
+    15_000,
+    "Greatest consumer.heartbeat.interval.ms that a group may be set to.",
+    check=at_least(1),
+)
 GROUP_CONSUMER_MAX_SIZE = SETTINGS.declare(
     _INT,
     "group.consumer.max.size",
@@ -189,6 +217,7 @@ TRANSACTION_PARTITION_VERIFICATION_ENABLE = SETTINGS.declare(
     True,
     "Whether a producer that does not speak transaction version 2 may write in a transaction only "
     "where the coordinator knows of it: otherwise a late request may leave one open for ever.",
+    change=Change.CLUSTER_WIDE,
 )
 ADD_PARTITIONS_TO_TXN_RETRY_BACKOFF_MS = SETTINGS.declare(
     _INT,

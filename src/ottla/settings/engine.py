@@ -6,7 +6,7 @@ it comes from. Nothing here reads a file or knows a particular key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum, IntEnum
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -157,6 +157,23 @@ class SettingTable:
         settings = [self[name] for name in texts]
         return {setting.name: setting.parse(texts[setting.name]) for setting in settings}
 
+    def usable(self, texts: Mapping[str, str], *, changes: Collection[Change]) -> dict[str, str]:
+        """The texts that may be set on what runs, by one of `changes`, and that have a value.
+
+        For texts that nobody of this version has checked: a log may carry those of another one.
+        """
+        return {name: text for name, text in texts.items() if self._is_usable(name, text, changes)}
+
+    def _is_usable(self, name: str, text: str, changes: Collection[Change]) -> bool:
+        setting = self._settings.get(name)
+        if setting is None or setting.change not in changes:
+            return False
+        try:
+            setting.parse(text)
+        except SettingError:
+            return False
+        return True
+
     def _unknown(self, name: str) -> str:
         nearest = self.nearest(name)
         hint = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
@@ -210,6 +227,11 @@ class Layers:
         if name not in self._values:
             self._values[name] = self.resolve(setting).value
         return cast("T", self._values[name])
+
+    def replace_layers(self, layers: Sequence[Layer]) -> None:
+        """Other texts are set from now on."""
+        self.layers = tuple(layers)
+        self._values = {}
 
     def values(self) -> dict[str, Value]:
         """All values in force, by key."""

@@ -16,6 +16,9 @@ from tests.support.cluster import Cluster, tells, wanted
 SET, DELETE, APPEND, SUBTRACT = ConfigOperation
 TOPIC = ConfigResource(ResourceType.TOPIC, "orders")
 BROKER = ConfigResource(ResourceType.BROKER, "1")
+GROUP = ConfigResource(ResourceType.GROUP, "g")
+METRICS = ConfigResource(ResourceType.CLIENT_METRICS, "slow")
+SESSION, HEARTBEAT = "consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"
 Change = tuple[str, int, str | None]
 
 
@@ -27,12 +30,20 @@ def cluster() -> Cluster:
 
 
 def alter(
-    cluster: Cluster, resource: ConfigResource, *changes: Change, validate_only: bool = False
+    cluster: Cluster,
+    resource: ConfigResource,
+    *changes: Change,
+    validate_only: bool = False,
+    replace_all: bool = False,
 ) -> tuple[int, str | None]:
     change = ResourceChange(resource, [ConfigChange(*part) for part in changes])
     (result,) = cluster.do(
         decide_alter_configs(
-            cluster.image, [change], settings=cluster.settings, validate_only=validate_only
+            cluster.image,
+            [change],
+            settings=cluster.settings,
+            validate_only=validate_only,
+            replace_all=replace_all,
         )
     )
     assert result.resource == resource
@@ -101,6 +112,46 @@ def test_validate_only_writes_nothing(cluster: Cluster) -> None:
             40,
             ["needs a min.insync.replicas"],
         ),
+        (BROKER, [("log.retention.m", SET, "5")], 42, ["'log.retention.m'", "mean log.retention"]),
+        (BROKER, [("log.retention.ms", APPEND, "5")], 40, ["log.retention.ms", "APPEND"]),
+        (ConfigResource(4, "01"), [("log.retention.ms", SET, "5")], 42, ["node id", "'01'"]),
+        (ALL_BROKERS, [("listeners", SET, "A://:1")], 42, ["listeners", "start it again"]),
+        (ALL_BROKERS, [("num.io.threads", SET, "17")], 42, ["num.io.threads", "8 to 17"]),
+        (ALL_BROKERS, [("num.io.threads", SET, "3")], 42, ["num.io.threads", "8 to 3"]),
+        (BROKER, [("log.cleaner.threads", SET, "3")], 42, ["log.cleaner.threads", "1 to 3"]),
+        (
+            BROKER,
+            [
+                ("log.cleaner.dedupe.buffer.size", SET, "1048576"),
+                ("log.cleaner.threads", SET, "2"),
+            ],
+            42,
+            ["buffer.size=1048576", "threads=2"],
+        ),
+        (
+            BROKER,
+            [("max.connections.per.ip.overrides", SET, "localhost:5")],
+            42,
+            ["'localhost'", "no IP address"],
+        ),
+        (ALL_BROKERS, [("max.connections", SET, "0")], 42, ["max.connections above 0"]),
+        (BROKER, [("max.connections.per.ip", SET, "0")], 42, ["overrides names an address"]),
+        (ConfigResource(8, "1"), [("root", SET, "INFO")], 42, ["resource type 8"]),
+        (METRICS, [("bogus", SET, "5")], 42, ["client metrics setting", "'bogus'"]),
+        (METRICS, [("interval.ms", SET, "99")], 42, ["interval.ms", "100", "3600000"]),
+        (METRICS, [("interval.ms", SET, "x")], 40, ["interval.ms", "whole number"]),
+        (METRICS, [("match", SET, "nosuch=a")], 40, ["'nosuch=a'", "client_id"]),
+        (METRICS, [("match", SET, "client_id=a,client_id")], 40, ["'client_id'"]),
+        (METRICS, [("match", SET, "client_id=[")], 40, ["'client_id=['", "regular expression"]),
+        (METRICS, [("metrics", APPEND, "a")], 40, ["metrics", "APPEND"]),
+        (ConfigResource(16, ""), [("metrics", SET, "a")], 42, ["name the subscription"]),
+        (GROUP, [("consumer.session", SET, "5")], 40, ["group setting", "'consumer.session'"]),
+        (GROUP, [(SESSION, SET, "1")], 40, [SESSION, "min.session.timeout.ms is 45000"]),
+        (GROUP, [(SESSION, SET, "60001")], 40, [SESSION, "max.session.timeout.ms is 60000"]),
+        (GROUP, [(HEARTBEAT, SET, "1")], 40, [HEARTBEAT, "min.heartbeat.interval.ms is 5000"]),
+        (GROUP, [(HEARTBEAT, SET, "15001")], 40, ["max.heartbeat.interval.ms is 15000"]),
+        (GROUP, [(SESSION, APPEND, "50000")], 40, [SESSION, "APPEND"]),
+        (ConfigResource(32, ""), [(SESSION, SET, "50000")], 42, ["name the group"]),
     ],
 )
 def test_refusals(
@@ -125,3 +176,56 @@ def test_a_resource_that_is_named_twice_is_refused_both_times(cluster: Cluster) 
     assert len(results) == 2
     for result in results:
         assert tells((result.error_code, result.error_message), 42, ["more than once"])
+
+
+def test_groups_and_subscriptions_keep_what_is_set(cluster: Cluster) -> None:
+    assert alter(cluster, GROUP, (SESSION, SET, "60000"), (HEARTBEAT, SET, "15000")) == (0, None)
+    assert cluster.image.configs[GROUP] == {SESSION: "60000", HEARTBEAT: "15000"}
+    wanted_clients = ("match", SET, "client_id=app-.*,client_software_name=java")
+    assert alter(cluster, METRICS, wanted_clients, ("metrics", SET, "*")) == (0, None)
+    assert alter(cluster, METRICS, ("match", DELETE, None)) == (0, None)
+    assert cluster.image.configs[METRICS] == {"metrics": "*"}
+
+
+def test_a_heartbeat_that_comes_too_late_for_the_session_is_refused() -> None:
+    cluster = Cluster(group_consumer_max_heartbeat_interval_ms="50000")
+    assert tells(alter(cluster, GROUP, (HEARTBEAT, SET, "45000")), 40, [HEARTBEAT, SESSION])
+    assert alter(cluster, GROUP, (HEARTBEAT, SET, "44999")) == (0, None)
+
+
+def test_threads_double_step_by_step(cluster: Cluster) -> None:
+    for count in ("2", "4", "8", "4"):
+        assert alter(cluster, ALL_BROKERS, ("log.cleaner.threads", SET, count)) == (0, None)
+
+
+def test_replacing_deletes_what_is_not_named(cluster: Cluster) -> None:
+    alter(cluster, TOPIC, ("retention.ms", SET, "5"), ("flush.ms", SET, "6"))
+    assert alter(cluster, TOPIC, ("flush.ms", SET, "7"), replace_all=True) == (0, None)
+    assert cluster.image.topic_configs("orders") == {"flush.ms": "7"}
+    assert alter(cluster, TOPIC, replace_all=True) == (0, None)
+    assert cluster.image.topic_configs("orders") == {}
+
+
+def test_replacing_keeps_what_was_set_where_a_value_is_refused(cluster: Cluster) -> None:
+    alter(cluster, TOPIC, ("retention.ms", SET, "5"))
+    assert tells(alter(cluster, TOPIC, ("flush.ms", SET, "x"), replace_all=True), 40, ["flush.ms"])
+    assert cluster.image.topic_configs("orders") == {"retention.ms": "5"}
+
+
+def test_replacing_cannot_take_away_the_clusters_min_insync_replicas(cluster: Cluster) -> None:
+    assert tells(alter(cluster, ALL_BROKERS, replace_all=True), 40, ["min.insync.replicas"])
+    assert alter(cluster, ALL_BROKERS, ("min.insync.replicas", SET, "1"), replace_all=True) == (
+        0,
+        None,
+    )
+
+
+def test_a_list_of_a_broker_grows_from_what_holds_for_all(cluster: Cluster) -> None:
+    alter(cluster, ALL_BROKERS, ("log.cleanup.policy", SET, "compact"))
+    alter(cluster, BROKER, ("log.cleanup.policy", APPEND, "delete"))
+    assert cluster.image.broker_configs(1) == {"log.cleanup.policy": "compact,delete"}
+
+
+def test_addresses_may_be_let_in_by_name_alone(cluster: Cluster) -> None:
+    overrides = ("max.connections.per.ip.overrides", SET, "10.0.0.7:5")
+    assert alter(cluster, BROKER, ("max.connections.per.ip", SET, "0"), overrides) == (0, None)

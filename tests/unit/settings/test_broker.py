@@ -3,6 +3,7 @@
 import pytest
 
 from ottla.settings import broker, topic
+from ottla.settings.addresses import parse_connections
 from ottla.settings.broker import BrokerSettings
 from ottla.settings.endpoints import Endpoint, parse_endpoint
 from ottla.settings.engine import Change, SettingError, UnknownSettingError
@@ -17,6 +18,16 @@ KAFKA_DEFAULTS = {
     "socket.request.max.bytes": 104857600,
     "max.connections": 2147483647,
     "max.connections.per.ip": 2147483647,
+    "max.connections.per.ip.overrides": "",
+    "num.io.threads": 8,
+    "num.network.threads": 3,
+    "num.replica.fetchers": 1,
+    "num.recovery.threads.per.data.dir": 2,
+    "background.threads": 10,
+    "group.consumer.min.session.timeout.ms": 45000,
+    "group.consumer.max.session.timeout.ms": 60000,
+    "group.consumer.min.heartbeat.interval.ms": 5000,
+    "group.consumer.max.heartbeat.interval.ms": 15000,
     "connections.max.idle.ms": 600000,
     "queued.max.request.bytes": -1,
     "fetch.max.bytes": 57671680,
@@ -95,8 +106,51 @@ def test_only_the_first_synonym_is_dynamic() -> None:
     assert broker.SETTINGS["num.partitions"].change is Change.AT_START
 
 
-def test_addresses_for_clients_stay_as_they_were_at_the_start() -> None:
+def test_addresses_stay_as_they_were_at_the_start() -> None:
     assert broker.SETTINGS["advertised.listeners"].change is Change.AT_START
+    assert broker.SETTINGS["listeners"].change is Change.AT_START
+
+
+def test_dynamic_texts_change_values_under_those_who_hold_the_settings() -> None:
+    settings = BrokerSettings({"log.retention.ms": "1", "producer.id.expiration.ms": "7"})
+    retention = broker.SETTINGS["log.retention.ms"]
+    assert settings.set_dynamic({}, {"log.retention.ms": "3"})
+    assert settings[retention] == 3
+    assert settings.set_dynamic({"log.retention.ms": "2"}, {"log.retention.ms": "3"})
+    assert settings[retention] == 2
+    assert not settings.set_dynamic({"log.retention.ms": " 2"}, {})
+    assert settings.set_dynamic({}, {})
+    assert settings[retention] == 1
+    assert settings[broker.PRODUCER_ID_EXPIRATION_MS] == 7
+
+
+def test_usable_texts_are_those_that_may_be_set_and_have_a_value() -> None:
+    texts = {
+        "log.retention.ms": "5",
+        "log.retention.bytes": "many",
+        "num.partitions": "5",
+        "of.a.newer.version": "1",
+    }
+    usable = broker.SETTINGS.usable(texts, changes=(Change.CLUSTER_WIDE,))
+    assert usable == {"log.retention.ms": "5"}
+
+
+@pytest.mark.parametrize(
+    ("text", "connections"),
+    [
+        ("", {}),
+        ("10.0.0.7:100", {"10.0.0.7": 100}),
+        (" 10.0.0.7:100 , [0::1]:0", {"10.0.0.7": 100, "::1": 0}),
+    ],
+)
+def test_connections_of_addresses_are_read(text: str, connections: dict[str, int]) -> None:
+    assert parse_connections(text) == connections
+
+
+@pytest.mark.parametrize("text", ["10.0.0.7", "10.0.0.7:-1", "10.0.0.7:x", "example.org:1"])
+def test_bad_connections_of_addresses_are_refused(text: str) -> None:
+    with pytest.raises(SettingError, match=r"max\.connections\.per\.ip\.overrides cannot be"):
+        BrokerSettings({"max.connections.per.ip.overrides": text})
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_name() -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.errors import ProtocolError
 from ottla.broker.broker import Broker
+from ottla.broker.config_descriptions import Description, descriptions
 from ottla.broker.handlers import Call, handles
-from ottla.metadata.image import ResourceType
-from ottla.metadata.names import is_topic_name
-from ottla.settings.engine import Change, Layers, Resolved
+from ottla.metadata.image import ConfigResource
 from ottla.wire.messages.describe_configs import (
     DescribeConfigsRequest,
     DescribeConfigsResource,
@@ -24,7 +21,7 @@ from ottla.wire.messages.describe_configs import (
 def describe_configs(
     request: DescribeConfigsRequest, call: Call, broker: Broker
 ) -> DescribeConfigsResponse:
-    """Describe each resource by itself; brokers only by themselves."""
+    """Describe each resource by itself; a broker only by itself."""
     return DescribeConfigsResponse(
         results=[_describe(resource, request, broker) for resource in request.resources]
     )
@@ -33,10 +30,13 @@ def describe_configs(
 def _describe(
     resource: DescribeConfigsResource, request: DescribeConfigsRequest, broker: Broker
 ) -> DescribeConfigsResult:
+    asked = set(resource.configuration_keys or ())  # an empty list asks for all, as null does
+    named = ConfigResource(resource.resource_type, resource.resource_name)
     try:
         configs = [
-            _describe_setting(resolved, resource, request)
-            for resolved in _resolved(resource, broker)
+            _answer(told, request)
+            for told in descriptions(named, broker)
+            if not asked or told.name in asked
         ]
     except ProtocolError as refused:
         return DescribeConfigsResult(
@@ -50,66 +50,25 @@ def _describe(
     )
 
 
-def _resolved(resource: DescribeConfigsResource, broker: Broker) -> Iterator[Resolved]:
-    """The asked settings of a resource. Raises ProtocolError where there is no such resource."""
-    layers = _layers(resource, broker)
-    asked = None if resource.configuration_keys is None else set(resource.configuration_keys)
-    for setting in layers.table:
-        if asked is None or setting.name in asked:
-            yield layers.resolve(setting)
-
-
-def _layers(resource: DescribeConfigsResource, broker: Broker) -> Layers:
-    name = resource.resource_name
-    if resource.resource_type == ResourceType.TOPIC:
-        return _topic_layers(name, broker)
-    if resource.resource_type == ResourceType.BROKER:
-        return _broker_layers(name, broker)
-    raise ProtocolError(
-        ErrorCode.INVALID_REQUEST,
-        f"settings of resource type {resource.resource_type} are not described by this version",
-    )
-
-
-def _topic_layers(name: str, broker: Broker) -> Layers:
-    if not is_topic_name(name):
-        raise ProtocolError(ErrorCode.INVALID_TOPIC_EXCEPTION, f"no topic can be called {name!r}")
-    if name not in broker.metadata.image.topics_by_name:
-        raise ProtocolError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic {name}")
-    return broker.replicas.topic_layers(name, broker.metadata.image)
-
-
-def _broker_layers(name: str, broker: Broker) -> Layers:
-    if name != str(broker.node_id):
-        raise ProtocolError(
-            ErrorCode.INVALID_REQUEST,
-            f"this is node {broker.node_id}: it describes its own settings, not those of {name!r}",
-        )
-    return broker.settings
-
-
-def _describe_setting(
-    resolved: Resolved, resource: DescribeConfigsResource, request: DescribeConfigsRequest
-) -> DescribeConfigsResourceResult:
-    setting = resolved.setting
-    is_topic = resource.resource_type == ResourceType.TOPIC
+def _answer(told: Description, request: DescribeConfigsRequest) -> DescribeConfigsResourceResult:
     return DescribeConfigsResourceResult(
-        name=setting.name,
-        value=None if setting.sensitive else resolved.text,
-        read_only=not is_topic and setting.change is Change.AT_START,
-        config_source=resolved.source,
-        is_sensitive=setting.sensitive,
-        synonyms=_synonyms(resolved) if request.include_synonyms else [],
-        config_type=setting.kind,
-        documentation=setting.doc if request.include_documentation else None,
+        name=told.name,
+        value=None if told.is_sensitive else told.text,
+        read_only=told.is_read_only,
+        config_source=told.source,
+        is_sensitive=told.is_sensitive,
+        synonyms=_synonyms(told) if request.include_synonyms else [],
+        config_type=told.kind,
+        documentation=told.doc if request.include_documentation else None,
     )
 
 
-def _synonyms(resolved: Resolved) -> list[DescribeConfigsSynonym]:
-    hidden = resolved.setting.sensitive
+def _synonyms(told: Description) -> list[DescribeConfigsSynonym]:
     return [
         DescribeConfigsSynonym(
-            name=place.name, value=None if hidden else place.text, source=place.source
+            name=place.name,
+            value=None if told.is_sensitive else place.text,
+            source=place.source,
         )
-        for place in resolved.chain
+        for place in told.chain
     ]
