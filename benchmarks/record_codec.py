@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from benchmarks.report import Figure
 from ottla.wire.records import blocks, columns
 from ottla.wire.records.batch import build_batch
-from ottla.wire.records.layout import RecordColumns
 from ottla.wire.records.record import Record, iter_records
+from ottla.wire.records.rows import Rows, rows_of
 
 RECORDS = 1000
 VALUE_SIZES = (100, 1024)
@@ -55,20 +55,24 @@ def _opening(size: int, batch: bytes) -> Iterator[Figure]:
 
 def _encoding(size: int, records: list[Record]) -> Iterator[Figure]:
     opened = columns.open_records(build_batch(records))
+    columns_of_bytes = rows_of(opened.values, keys=opened.keys, timestamps=opened.timestamps)
     values, keys = opened.values.to_list(), opened.keys.to_list()
+    lists = rows_of(values, keys=keys, timestamps=opened.timestamps)
 
-    def from_columns(form: blocks.Encoding, given: RecordColumns) -> Callable[[], object]:
-        return lambda: form(given.values, given.keys, given.timestamps, None)
+    def from_columns(form: blocks.Encoding, given: Rows) -> Callable[[], object]:
+        return lambda: form(given)
 
     yield _figure(f"make {size} B, build_batch", lambda: build_batch(records))
     yield _figure(
-        f"make {size} B, columns in Python", from_columns(blocks.encode_in_python, opened)
+        f"make {size} B, columns in Python", from_columns(blocks.encode_in_python, columns_of_bytes)
     )
     if blocks.IS_COMPILED:
-        yield _figure(f"make {size} B, columns in C", from_columns(blocks.encode_in_c, opened))
+        yield _figure(
+            f"make {size} B, columns in C", from_columns(blocks.encode_in_c, columns_of_bytes)
+        )
         yield _figure(
             f"make {size} B, lists in C",
-            lambda: blocks.encode_in_c(values, keys, opened.timestamps, None),
+            from_columns(blocks.encode_in_c, lists),
         )
 
 

@@ -5,27 +5,49 @@ Owns no socket and no timer; the sender is told when there is something to look 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ottla.base.ids import TopicPartition
 from ottla.base.world import Clock, Rng
 from ottla.client.producer.batch import ProducerBatch
 from ottla.client.producer.delivery import Delivery, RecordMetadata, Settling
-from ottla.client.producer.errors import BufferFullError, RecordTooLargeError
+from ottla.client.producer.errors import BufferFullError, PartitionerError, RecordTooLargeError
 from ottla.client.producer.options import ProducerOptions
 from ottla.client.producer.partition_queue import PartitionQueue
 from ottla.client.producer.partitioner import StickyPartition, key_number
 from ottla.client.producer.record_size import size_bound
 from ottla.wire.records.blocks import BlockWriter
+from ottla.wire.records.rows import Rows, place_rows
 
 Headers = Sequence[tuple[str, bytes | None]]
+
+
+class UnplacedRows(Settling):
+    """Stands for rows that are not taken yet, since their topic's partitions are not known."""
+
+    __slots__ = ("since_ms", "wanted_partition")
+
+    count = 0
+    size = 0
+
+    def __init__(self, wanted_partition: int | None, since_ms: int) -> None:
+        super().__init__()
+        self.wanted_partition = wanted_partition
+        self.since_ms = since_ms
+
+    def place(self, topic: TopicRecords) -> None:
+        """Tell who waits that they may be taken now."""
+        self.settle()
 
 
 class UnplacedRecord(Settling):
     """A record whose topic's partitions are not known yet."""
 
     __slots__ = ("_arguments", "_place", "delivery", "since_ms", "size")
+
+    count = 1
 
     def __init__(self, arguments: _Arguments, since_ms: int) -> None:
         super().__init__()
@@ -42,8 +64,12 @@ class UnplacedRecord(Settling):
 
     def place(self, topic: TopicRecords) -> None:
         """Put it where it belongs; who waits for it then waits for its batch."""
-        self._place = topic.place(*self._arguments).where()
-        self.hand_on()
+        try:
+            self._place = topic.place(*self._arguments).where()
+        except PartitionerError as error:
+            self.settle(error)
+        else:
+            self.hand_on()
 
     def forward(self, index: int) -> tuple[Settling, int] | None:
         """Its batch, once it has one."""
@@ -66,6 +92,14 @@ class _Arguments(NamedTuple):
     headers: Headers
 
 
+class Taken(Protocol):
+    """Whoever remembers where rows have gone."""
+
+    def add(self, batch: ProducerBatch, index: int, rows: Sequence[int]) -> None:
+        """These rows are in this batch, from this index on."""
+        ...
+
+
 class TopicRecords:
     """The records of one topic."""
 
@@ -85,7 +119,7 @@ class TopicRecords:
         """0 while it is not known."""
         self.leaderless: frozenset[int] = frozenset()
         self.queues: dict[int, PartitionQueue] = {}
-        self.unplaced: list[UnplacedRecord] = []
+        self.unplaced: list[UnplacedRecord | UnplacedRows] = []
         self._accumulator = accumulator
         self._sticky = StickyPartition(accumulator.rng)
 
@@ -118,44 +152,100 @@ class TopicRecords:
         headers: Headers,
     ) -> Delivery:
         """Put a record into its partition's last batch, or into a new one."""
+        accumulator = self._accumulator
+        bound = size_bound(key, value, headers)
+        if bound > accumulator.record_bytes_max:
+            raise too_large(bound, accumulator.record_bytes_max)
+        goes_anywhere = False
         if partition is None:
             if key is not None:
                 partition = key_number(key) % self.partition_count
             else:
+                goes_anywhere = True
                 partition = self._sticky.current
                 if not 0 <= partition < self.partition_count:
                     partition = self._sticky.rotate(self.partition_count, self.leaderless)
-        accumulator = self._accumulator
-        bound = size_bound(key, value, headers)
-        if bound > accumulator.record_bytes_max:
-            raise _too_large(bound, accumulator.record_bytes_max)
         queue = self.queues.get(partition) or self._queue(partition)
-        batch = queue.fresh[-1] if queue.fresh else None
-        if batch is not None and batch.size + bound > accumulator.options.batch_bytes:
-            batch = None
-            accumulator.on_work()
-            if key is None and partition == self._sticky.current:
-                queue, batch = self._next_sticky(bound)
+        batch = queue.open
         if batch is None:
             batch = accumulator.open_batch(queue)
+        elif batch.size + bound > accumulator.batch_bytes:
+            if goes_anywhere:
+                # One batch is a partition's share: records without a key go elsewhere now.
+                accumulator.close_batch(queue)
+                partition = self._sticky.rotate(self.partition_count, self.leaderless)
+                queue = self.queues.get(partition) or self._queue(partition)
+            batch = accumulator.room_for(queue, bound)
         before = batch.size
         try:
             delivery = batch.append(timestamp_ms, key, value, headers)
         except BaseException:
-            if not batch.count:
-                queue.fresh.pop()
+            accumulator.drop_empty(queue, batch)
             raise
         accumulator.bytes_left -= batch.size - before
         return delivery
 
-    def _next_sticky(self, bound: int) -> tuple[PartitionQueue, ProducerBatch | None]:
-        """One batch is a partition's share: records without a key go elsewhere now."""
-        partition = self._sticky.rotate(self.partition_count, self.leaderless)
+    def sticky_partition(self) -> int:
+        """Where records without a key go now."""
+        if not 0 <= self._sticky.current < self.partition_count:
+            return self._sticky.rotate(self.partition_count, self.leaderless)
+        return self._sticky.current
+
+    # -- many at once ----------------------------------------------------------------------------
+
+    def place_rows(self, rows: Rows, first: int, end: int, into: Taken) -> None:
+        """Each row by its key; those without one go where records without a key go now."""
+        if rows.keys is None:
+            self._place_keyless(rows, first, end, into)
+            return
+        keyless = self.sticky_partition()
+        order, shares = place_rows(rows, first, end, self.partition_count, keyless)
+        for partition, start, stop in shares:
+            self.append_rows(partition, rows, order, start, stop, into)
+
+    def _place_keyless(self, rows: Rows, first: int, end: int, into: Taken) -> None:
+        while first < end:
+            first = self._fill(self.sticky_partition(), rows, None, first, end, into)
+
+    def append_rows(
+        self,
+        partition: int,
+        rows: Rows,
+        order: array[int] | None,
+        first: int,
+        end: int,
+        into: Taken,
+    ) -> None:
+        """Rows of one partition: those from `first` to `end` of `order`, or of the columns."""
+        while first < end:
+            first = self._fill(partition, rows, order, first, end, into)
+
+    def _fill(
+        self,
+        partition: int,
+        rows: Rows,
+        order: array[int] | None,
+        first: int,
+        end: int,
+        into: Taken,
+    ) -> int:
+        """Rows into the partition's last batch, or into a new one; the first that has no room."""
+        accumulator = self._accumulator
         queue = self.queues.get(partition) or self._queue(partition)
-        batch = queue.fresh[-1] if queue.fresh else None
-        if batch is not None and batch.size + bound > self._accumulator.options.batch_bytes:
-            batch = None
-        return queue, batch
+        batch = queue.open or accumulator.open_batch(queue)
+        index, before = batch.count, batch.size
+        try:
+            stopped = batch.append_rows(rows, order, first, end, accumulator.batch_bytes)
+        except BaseException:
+            accumulator.drop_empty(queue, batch)
+            raise
+        accumulator.bytes_left -= batch.size - before
+        if stopped > first:
+            into.add(batch, index, range(first, stopped) if order is None else order[first:stopped])
+        if stopped < end:
+            accumulator.close_batch(queue)
+            self.drained(partition)
+        return stopped
 
     def drained(self, partition: int) -> None:
         """The partition's open batch was sent: records without a key go elsewhere now."""
@@ -175,11 +265,27 @@ class TopicRecords:
         )
         record = UnplacedRecord(arguments, accumulator.clock.monotonic_ms())
         if record.size > accumulator.record_bytes_max:
-            raise _too_large(record.size, accumulator.record_bytes_max)
+            raise too_large(record.size, accumulator.record_bytes_max)
         self.unplaced.append(record)
         accumulator.bytes_left -= record.size
         accumulator.on_work()
         return record.delivery
+
+    async def find_partitions(self, partition: int | None) -> None:
+        """Wait until they are known, this one among them. Raises DeliveryTimeoutError."""
+        if self.partition_count > (partition or 0):
+            return
+        unplaced = UnplacedRows(partition, self._accumulator.clock.monotonic_ms())
+        self.unplaced.append(unplaced)
+        self._accumulator.on_work()
+        try:
+            while not unplaced.settled:
+                await unplaced.changed()
+        finally:
+            if unplaced in self.unplaced:
+                self.unplaced.remove(unplaced)
+        if unplaced.error is not None:
+            raise unplaced.error
 
     def place_waiting(self) -> None:
         """Partitions have become known: place what has waited for them, in order."""
@@ -192,7 +298,8 @@ class TopicRecords:
                 self.unplaced.append(record)
 
 
-def _too_large(size: int, size_max: int) -> RecordTooLargeError:
+def too_large(size: int, size_max: int) -> RecordTooLargeError:
+    """To raise."""
     return RecordTooLargeError(
         f"a record of about {size} bytes; max_request_size and buffer_memory allow {size_max}"
     )
@@ -208,13 +315,16 @@ class Accumulator:
         clock: Clock,
         rng: Rng,
         on_work: Callable[[], None],
+        make_topic: Callable[[str, Accumulator], TopicRecords] = TopicRecords,
     ) -> None:
         self.options = options
+        self._make_topic = make_topic
         self.clock = clock
         self.rng = rng
         self.on_work = on_work
         """Called when a batch is opened, one is full, or a topic must be looked up."""
         self.bytes_left = options.buffer_memory
+        self.batch_bytes = options.batch_bytes
         self.record_bytes_max = min(options.max_request_size, options.buffer_memory)
         self.topics: dict[str, TopicRecords] = {}
         self.busy: dict[TopicPartition, PartitionQueue] = {}
@@ -228,7 +338,7 @@ class Accumulator:
         """The records of a topic, known or not."""
         found = self.topics.get(name)
         if found is None:
-            found = self.topics[name] = TopicRecords(name, self)
+            found = self.topics[name] = self._make_topic(name, self)
         return found
 
     def new_queue(self, partition: TopicPartition) -> PartitionQueue:
@@ -246,9 +356,29 @@ class Accumulator:
         """Begin a batch at the queue's end; the one before it is full and may go."""
         batch = ProducerBatch(queue.partition, self.clock.monotonic_ms())
         queue.fresh.append(batch)
+        queue.open = batch
         self.busy[queue.partition] = queue
         self.on_work()
         return batch
+
+    def room_for(self, queue: PartitionQueue, size: int) -> ProducerBatch:
+        """The queue's open batch where it has so much room; else it is closed, and a new one."""
+        batch = queue.open
+        if batch is not None and batch.size + size <= self.batch_bytes:
+            return batch
+        return self.open_batch(queue)
+
+    def close_batch(self, queue: PartitionQueue) -> None:
+        """The queue's last batch is full, and may go."""
+        queue.open = None
+        self.on_work()
+
+    @staticmethod
+    def drop_empty(queue: PartitionQueue, batch: ProducerBatch) -> None:
+        """Forget a batch whose first record was not taken after all."""
+        if not batch.count:
+            queue.fresh.pop()
+            queue.open = None
 
     def release(self, size: int) -> None:
         """The memory of a batch with an outcome."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-import msgspec
-
 from ottla.base.ids import NO_EPOCH, NO_OFFSET, NO_PRODUCER, TopicPartition
-from ottla.base.world import Buffer
 from ottla.client.producer.delivery import Delivery, RecordMetadata, Settling
-from ottla.wire.records.batch import assemble
-from ottla.wire.records.blocks import BlockWriter, EncodedBlock
-from ottla.wire.records.compression import Codec, compress
-from ottla.wire.records.header import MAGIC, NO_SEQUENCE, TRANSACTIONAL_BIT, BatchHeader
+from ottla.wire.records.batch import assemble, complete
+from ottla.wire.records.blocks import BlockWriter
+from ottla.wire.records.compression import Codec
+from ottla.wire.records.header import (
+    HEADER_SIZE,
+    MAGIC,
+    NO_SEQUENCE,
+    TRANSACTIONAL_BIT,
+    BatchHeader,
+)
 from ottla.wire.records.record import iter_records
+from ottla.wire.records.rows import Rows
 
 SEQUENCE_MASK: Final = 0x7FFF_FFFF
 """Sequences count records, from 0 to this, and begin again."""
@@ -40,16 +44,17 @@ class ProducerBatch(Settling):
 
     __slots__ = (
         "_block",
-        "_compressed",
-        "_encoded",
+        "_codec",
+        "_packed",
         "_parts",
-        "_timestamps",
         "attempts",
         "base_offset",
+        "count",
         "created_ms",
         "identity",
         "in_doubt",
         "in_flight",
+        "is_being_packed",
         "log_append_time_ms",
         "partition",
         "retry_at_ms",
@@ -70,16 +75,14 @@ class ProducerBatch(Settling):
         self.sequence = NO_SEQUENCE
         self.base_offset: int = NO_OFFSET
         self.log_append_time_ms = -1
-        self._block = BlockWriter()
-        self._timestamps = array("q")
-        self._encoded: EncodedBlock | None = None
-        self._compressed: Buffer = b""
-        self._parts: tuple[ProducerBatch, ProducerBatch] | None = None
-
-    @property
-    def count(self) -> int:
+        self.is_being_packed = False
+        """Whether a thread compresses it: until then it is not sent."""
+        self.count = 0
         """Records in it."""
-        return len(self._timestamps)
+        self._block = BlockWriter()
+        self._codec = Codec.NONE
+        self._packed = b""
+        self._parts: tuple[ProducerBatch, ProducerBatch] | None = None
 
     @property
     def next_sequence(self) -> int:
@@ -95,35 +98,54 @@ class ProducerBatch(Settling):
     ) -> Delivery:
         """One more record; `size` grows."""
         self.size = self._block.write(timestamp_ms, key, value, headers)
-        delivery = Delivery(self, len(self._timestamps))
-        self._timestamps.append(timestamp_ms)
-        return delivery
+        index = self.count
+        self.count = index + 1
+        return Delivery(self, index)
 
-    def encode(self, codec: Codec, *, level: int | None, transactional: bool) -> bytearray:
+    def append_rows(
+        self, rows: Rows, order: array[int] | None, first: int, end: int, size_max: int
+    ) -> int:
+        """More records, as `BlockWriter.write_rows` takes them; the first that was not taken."""
+        stopped = self._block.write_rows(rows, order, first, end, size_max)
+        self.count, self.size = self._block.count, self._block.size
+        return stopped
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is compressed already."""
+        return self._codec is not Codec.NONE
+
+    def take_plain(self) -> bytes:
+        """Its records, to be given back compressed: none is appended any more."""
+        plain = self._block.encoded().block
+        self._block.drop_records()
+        return plain
+
+    def packed(self, codec: Codec, block: bytes) -> None:
+        """Take its records back, compressed."""
+        self._codec = codec
+        self._packed = block
+
+    def encode(self, *, transactional: bool) -> bytearray:
         """The batch as it is sent now, always of the same records: none is appended any more."""
-        if self._encoded is None:
-            encoded = self._block.encoded()
-            self._compressed = (
-                encoded.block
-                if codec is Codec.NONE
-                else compress(encoded.block, codec, level=level)
-            )
-            self._encoded = msgspec.structs.replace(encoded, block=b"")
-        return assemble(
-            self._header(self._encoded, codec, transactional=transactional), self._compressed
-        )
+        header = self._header(transactional=transactional)
+        if self.is_packed:
+            return assemble(header, self._packed)
+        batch = self._block.after_room(HEADER_SIZE)
+        complete(header, batch)
+        return batch
 
-    def _header(self, encoded: EncodedBlock, codec: Codec, *, transactional: bool) -> BatchHeader:
+    def _header(self, *, transactional: bool) -> BatchHeader:
         return BatchHeader(
             base_offset=0,
             batch_length=0,
             partition_leader_epoch=NO_EPOCH,
             magic=MAGIC,
             crc=0,
-            attributes=codec | (TRANSACTIONAL_BIT if transactional else 0),
+            attributes=self._codec | (TRANSACTIONAL_BIT if transactional else 0),
             last_offset_delta=self.count - 1,
-            base_timestamp=encoded.base_timestamp,
-            max_timestamp=encoded.max_timestamp,
+            base_timestamp=self._block.base_timestamp,
+            max_timestamp=self._block.max_timestamp,
             producer_id=self.identity.producer_id,
             producer_epoch=self.identity.epoch,
             base_sequence=self.sequence,
@@ -135,9 +157,7 @@ class ProducerBatch(Settling):
         assert self.count > 1
         half = self.count // 2
         parts = self._part(), self._part()
-        encoded = self._block.encoded()
-        whole = assemble(self._header(encoded, Codec.NONE, transactional=False), encoded.block)
-        for index, record in enumerate(iter_records(whole)):
+        for index, record in enumerate(iter_records(self.encode(transactional=False))):
             part = parts[index >= half]
             part.append(record.timestamp, record.key, record.value, record.headers)
         if self.sequence != NO_SEQUENCE:
@@ -166,6 +186,17 @@ class ProducerBatch(Settling):
         """The parts, after a split."""
         return self._parts or ()
 
+    def stretches(self, index: int, count: int) -> Iterator[tuple[ProducerBatch, int, int]]:
+        """Where these records are now: (batch, index in it, count) in their order."""
+        if self._parts is None:
+            yield self, index, count
+            return
+        for part in self._parts:
+            here = min(max(part.count - index, 0), count)
+            if here:
+                yield from part.stretches(index, here)
+            index, count = max(index - part.count, 0), count - here
+
     def stored(self, base_offset: int, log_append_time_ms: int) -> None:
         """The good outcome; offset -1 where it is not known."""
         self.base_offset = base_offset
@@ -175,8 +206,8 @@ class ProducerBatch(Settling):
     def settle(self, error: Exception | None = None) -> None:
         """Also lets go of the records' bytes: deliveries may be kept for long."""
         super().settle(error)
-        self._compressed = b""
-        self._block = BlockWriter()
+        self._packed = b""
+        self._block.drop_records()
 
     def record(self, index: int) -> RecordMetadata:
         """Where the record of this index is stored."""
@@ -184,5 +215,5 @@ class ProducerBatch(Settling):
         offset = NO_OFFSET if self.base_offset < 0 else self.base_offset + index
         timestamp_ms = self.log_append_time_ms
         if timestamp_ms < 0:
-            timestamp_ms = self._timestamps[index]
+            timestamp_ms = self._block.time_at(index)
         return RecordMetadata(topic, partition, offset, timestamp_ms)

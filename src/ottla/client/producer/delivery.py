@@ -8,9 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from msgspec import Struct
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class RecordMetadata(NamedTuple):
@@ -46,8 +50,9 @@ class Settling:
     def settle(self, error: Exception | None = None) -> None:
         """Tell everybody, once."""
         assert not self.settled
-        self.settled = True
+        # In this order: another thread may look (`ottla.blocking`).
         self.error = error
+        self.settled = True
         self._tell()
         listeners, self._listeners = self._listeners, []
         for listener, delivery in listeners:
@@ -79,7 +84,7 @@ class Settling:
             delivery.add_done_callback(listener)
 
 
-def call_listener(listener: Callable[[Delivery], object], delivery: Delivery) -> None:
+def call_listener(listener: Callable[[T], object], delivery: T) -> None:
     """A fault in what a user gave us must not stop the sending."""
     try:
         listener(delivery)
@@ -87,17 +92,16 @@ def call_listener(listener: Callable[[Delivery], object], delivery: Delivery) ->
         _log.exception("a delivery callback failed")
 
 
-class Delivery:
+class Delivery(Struct, gc=False, eq=False):
     """Await it for the `RecordMetadata`, or for the DeliveryError that it raises.
 
     Cancelling who waits changes nothing of the delivery.
     """
 
-    __slots__ = ("_index", "_of")
-
-    def __init__(self, of: Settling, index: int) -> None:
-        self._of = of
-        self._index = index
+    # A Struct because one is made for each record; without gc because the only ring it can be part
+    # of, through its batch's listeners, is opened when the batch is settled.
+    _of: Settling
+    _index: int
 
     def _where(self) -> Settling:
         """What the record is part of now: it may have moved since it was sent."""
@@ -130,6 +134,11 @@ class Delivery:
             call_listener(listener, self)
         else:
             of.listen(listener, self)
+
+    def start(self) -> tuple[Settling, int]:
+        """What the record was part of at first, for other threads: this follows and moves nothing,
+        and nothing else may have been asked of this object."""
+        return self._of, self._index
 
     def where(self) -> tuple[Settling, int]:
         """For the producer: the batch, and the index in it."""

@@ -17,6 +17,10 @@ class RecordTooLargeError(UserError):
     """The record alone is longer than `max_request_size`."""
 
 
+class PartitionerError(UserError):
+    """The partitioner that was set has failed, or chosen a partition that is not there."""
+
+
 class DeliveryError(UserError):
     """The records were not stored; `code` is what the cluster answered."""
 

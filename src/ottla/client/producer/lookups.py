@@ -12,6 +12,7 @@ from ottla.client.producer.accumulator import Accumulator, TopicRecords
 from ottla.client.producer.batch import NOBODY, Identity
 from ottla.client.producer.errors import DeliveryError, DeliveryTimeoutError
 from ottla.client.producer.line import Line
+from ottla.client.producer.metrics import Counts
 from ottla.client.producer.partition_queue import NEVER, PartitionQueue
 from ottla.client.remedies import known_error, remedy_of
 from ottla.wire.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
@@ -26,12 +27,14 @@ class Lookups:
         self,
         line: Line,
         accumulator: Accumulator,
+        counts: Counts,
         *,
         start: Callable[[Coroutine[Any, Any, None]], None],
         fail: Callable[[Exception], None],
     ) -> None:
         self._line = line
         self._accumulator = accumulator
+        self._counts = counts
         self._options = accumulator.options
         self._clock = accumulator.clock
         self._start = start
@@ -109,6 +112,7 @@ class Lookups:
         for record in [record for record in topic.unplaced if record.since_ms <= late_ms]:
             topic.unplaced.remove(record)
             self._accumulator.release(record.size)
+            self._counts.failed(record.count)
             record.settle(self._never_placed(topic))
         if topic.unplaced:
             self.stale.add(topic.name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
 from ottla.base.errors import UserError
 from ottla.base.limits import KIB, MIB
+from ottla.client.producer.partitioners import MURMUR2, Partitioner, make_partitioner
+from ottla.client.serialization import Serializer, check_method
 from ottla.wire.records.compression import Codec
 
 ACKS: Final = {"all": -1, "-1": -1, "0": 0, "1": 1}
@@ -43,6 +45,12 @@ class ProducerOptions(Struct, frozen=True, kw_only=True):
     request_timeout_ms: int = 30_000
     delivery_timeout_ms: int = 120_000
     """From `send` to the outcome; a request that is on its way then is still waited for."""
+    partitioner: str | Partitioner = MURMUR2
+    """Kafka's: by the key's hash, batch by batch without a key. Or `consistent_random` (also
+    `crc32`), as librdkafka does; `round_robin`; or a callable, see `Partitioner`."""
+    key_serializer: Serializer[Any] | None = None
+    """Makes bytes of the keys of records that are sent one by one; None: they are bytes."""
+    value_serializer: Serializer[Any] | None = None
 
     def __post_init__(self) -> None:
         """Raises UserError for settings that contradict each other."""
@@ -57,6 +65,9 @@ class ProducerOptions(Struct, frozen=True, kw_only=True):
         for name in ("batch_bytes", "buffer_memory", "max_request_size"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} is at least 1 byte")
+        make_partitioner(self.partitioner)
+        for name in ("key_serializer", "value_serializer"):
+            check_method(name, "serialize", getattr(self, name))
         if self.max_in_flight_requests_per_connection < 1:
             raise UserError("max_in_flight_requests_per_connection is at least 1")
         if self.delivery_timeout_ms < self.linger_ms + self.request_timeout_ms:

@@ -50,6 +50,7 @@ class PartitionQueue:
         "is_transactional",
         "muted",
         "next_sequence",
+        "open",
         "partition",
         "sent",
     )
@@ -64,7 +65,9 @@ class PartitionQueue:
     ) -> None:
         self.partition = partition
         self.fresh: deque[ProducerBatch] = deque()
-        """Never sent, the last one still growing."""
+        """Never sent."""
+        self.open: ProducerBatch | None = None
+        """The last of them, while it may still grow."""
         self.sent: list[ProducerBatch] = []
         """Sent and without an outcome, in order: on their way, or to be sent again."""
         self.in_flight = 0
@@ -96,11 +99,15 @@ class PartitionQueue:
             return None
         again = self._to_repeat()
         if again is not None:
-            return None if self.in_flight or again.retry_at_ms > now_ms else again
+            waits = self.in_flight or again.is_being_packed or again.retry_at_ms > now_ms
+            return None if waits else again
         if not self.fresh or (self.counts and not self._may_count(identity)):
             return None
-        ripe = hurry or len(self.fresh) > 1 or self.fresh[0].created_ms + self._linger_ms <= now_ms
-        return self.fresh[0] if ripe else None
+        batch = self.fresh[0]
+        if batch.is_being_packed:
+            return None
+        ripe = hurry or batch is not self.open or batch.created_ms + self._linger_ms <= now_ms
+        return batch if ripe else None
 
     def due_at_ms(self, now_ms: float) -> float:
         """When to look again, should nothing else happen; NEVER where only an answer helps."""
@@ -108,7 +115,7 @@ class PartitionQueue:
             return NEVER
         again = self._to_repeat()
         if again is not None:
-            return NEVER if self.in_flight else again.retry_at_ms
+            return NEVER if self.in_flight or again.is_being_packed else again.retry_at_ms
         if not self.fresh:
             return NEVER
         ripe_ms = self.fresh[0].created_ms + self._linger_ms
@@ -139,6 +146,8 @@ class PartitionQueue:
         if not batch.attempts:
             assert batch is self.fresh[0]
             self.sent.append(self.fresh.popleft())
+            if batch is self.open:
+                self.open = None
             if self.counts:
                 self._number(batch)
         assert not batch.in_flight
@@ -194,6 +203,8 @@ class PartitionQueue:
                 self._break()
         else:
             self.fresh.remove(batch)
+            if batch is self.open:
+                self.open = None
         batch.settle(error)
 
     def _break(self) -> None:

@@ -35,11 +35,7 @@ def produce_request(
             topic = topics[name] = TopicProduceData(
                 name=name, topic_id=known.topic_id if known else bytes(16), partition_data=[]
             )
-        records = batch.encode(
-            options.codec,
-            level=options.compression_level,
-            transactional=options.transactional_id is not None,
-        )
+        records = batch.encode(transactional=options.transactional_id is not None)
         topic.partition_data.append(PartitionProduceData(index=index, records=records))
     return ProduceRequest(
         transactional_id=options.transactional_id,

@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self, TypedDict, Unpack
 
 from ottla.base.errors import UserError
 from ottla.base.ids import TopicPartition
 from ottla.base.world import Clock, Rng
 from ottla.client.address import Address
 from ottla.client.cluster import Cluster
+from ottla.client.group_member import GroupMember
 from ottla.client.options import DEFAULT_CLIENT_ID, ClusterOptions
-from ottla.client.producer.accumulator import Accumulator, Headers
+from ottla.client.producer.accumulator import Accumulator, Headers, TopicRecords
 from ottla.client.producer.delivery import Delivery, RecordMetadata
 from ottla.client.producer.errors import BufferFullError, ProducerClosedError
 from ottla.client.producer.line import ClusterLine, Line
+from ottla.client.producer.metrics import ProducerMetrics
 from ottla.client.producer.options import ProducerOptions
+from ottla.client.producer.partitioned_topic import PartitionedTopic
+from ottla.client.producer.partitioners import make_partitioner
+from ottla.client.producer.record_encoding import encoder_of
+from ottla.client.producer.row_columns import ArrowColumn, ArrowTable, Column, RowHeaders, read_rows
+from ottla.client.producer.row_intake import RowIntake
 from ottla.client.producer.sender import Sender
-from ottla.client.producer.transactions import GroupMember, Transactions
+from ottla.client.producer.taken_rows import BatchDelivery
+from ottla.client.producer.transactions import Transactions
 from ottla.transport.clock import SystemClock, SystemRng
 
 _log = logging.getLogger(__name__)
 
-TURN_RECORDS: Final = 1024
-"""Records that `send_batch` takes before it lets the loop do other work."""
+
+class Fields(TypedDict, total=False):
+    """What `put` and `send_and_wait` take beside the key, as `send` does."""
+
+    partition: int | None
+    timestamp_ms: int | None
+    headers: Headers
 
 
 class Producer:
@@ -47,6 +61,10 @@ class Producer:
         Raises UserError for a setting that is unknown, or contradicts another.
         """
         self.options, self._cluster_options = _read(settings)
+        self._encoder = encoder_of(self.options)
+        if self._encoder is not None:
+            # In the place of the method: sending bytes as they are asks nothing about serializers.
+            self.send = self._send_encoded  # type: ignore[method-assign]  # of the same signature
         self._bootstrap = bootstrap
         self._cluster: Cluster | None = None
         self._parts: _Parts | None = None
@@ -113,21 +131,26 @@ class Producer:
             raise UserError("a producer with a transactional_id writes inside a transaction")
         return parts
 
+    def check_open(self) -> None:
+        """Raises what `send` would raise for any record: closed, failed, outside a transaction."""
+        self._running()
+
     # -- sending ---------------------------------------------------------------------------------
 
     def send(
         self,
         topic: str,
-        value: bytes | None,
-        key: bytes | None = None,
+        value: Any,
+        key: Any = None,
         partition: int | None = None,
         timestamp_ms: int | None = None,
         headers: Headers = (),
     ) -> Delivery:
         """Take one record, and wait for nothing. Await what it returns for the record's place.
 
-        Raises BufferFullError, RecordTooLargeError, ProducerClosedError, TypeError for what is
-        not bytes, ValueError for an impossible timestamp or partition.
+        Key and value are bytes or None, or what the serializers of this producer take. Raises
+        BufferFullError, RecordTooLargeError, ProducerClosedError, SerializationError, TypeError
+        for what is not bytes, ValueError for an impossible timestamp or partition.
         """
         parts = self._running()
         accumulator = parts.accumulator
@@ -136,22 +159,32 @@ class Producer:
             timestamp_ms = accumulator.clock.now_ms()
         return records.send(value, key, partition, timestamp_ms, headers)
 
-    async def put(
+    def _send_encoded(
         self,
         topic: str,
-        value: bytes | None,
-        key: bytes | None = None,
+        value: Any,
+        key: Any = None,
         partition: int | None = None,
         timestamp_ms: int | None = None,
         headers: Headers = (),
+    ) -> Delivery:
+        assert self._encoder is not None
+        value, key, headers = self._encoder.encode(topic, value, key, headers)
+        return Producer.send(self, topic, value, key, partition, timestamp_ms, headers)
+
+    async def put(
+        self, topic: str, value: Any, key: Any = None, **fields: Unpack[Fields]
     ) -> Delivery:
         """As `send`, but wait for room; cancelled, the record was not taken.
 
         Raises BufferFullError after `max_block_ms`.
         """
+        if self._encoder is not None:
+            value, key, headers = self._encoder.encode(topic, value, key, fields.get("headers", ()))
+            fields["headers"] = headers
         while True:
             try:
-                return self.send(topic, value, key, partition, timestamp_ms, headers)
+                return Producer.send(self, topic, value, key, **fields)
             except BufferFullError:
                 await self._wait_for_room()
 
@@ -165,46 +198,62 @@ class Producer:
             raise BufferFullError(f"no room has come within {block_ms} ms") from None
 
     async def send_and_wait(
-        self,
-        topic: str,
-        value: bytes | None,
-        key: bytes | None = None,
-        partition: int | None = None,
-        timestamp_ms: int | None = None,
-        headers: Headers = (),
+        self, topic: str, value: Any, key: Any = None, **fields: Unpack[Fields]
     ) -> RecordMetadata:
         """`put`, and its outcome. Raises DeliveryError too. Cancelled, the record is still sent."""
-        return await (await self.put(topic, value, key, partition, timestamp_ms, headers))
+        return await (await self.put(topic, value, key, **fields))
 
     async def send_batch(
         self,
         topic: str,
-        values: Iterable[bytes | None],
+        values: Column | ArrowTable,
         *,
-        keys: Iterable[bytes | None] | None = None,
-        timestamps: Iterable[int] | int | None = None,
+        keys: Column | None = None,
+        timestamps: Sequence[int] | ArrowColumn | int | None = None,
+        headers: RowHeaders | ArrowColumn | None = None,
         partition: int | None = None,
-    ) -> list[Delivery]:
-        """Take many records in their order, waiting for room where there is none.
+    ) -> BatchDelivery:
+        """Take many records as columns, in their order; wait for room, not for their outcome.
 
-        `keys` and `timestamps` have one for each value; one number is the time of all. Cancelled,
-        the first of them were taken. Raises what `put` raises, ValueError for unequal lengths.
+        Columns are sequences, `BytesColumn`s or Arrow's arrays, with one item for each value; a
+        timestamp may be one for all, and `values` an Arrow table of value, key, timestamp and
+        headers. Nobody may change them until this returns. What is returned can be awaited for the
+        places of the rows.
+
+        Before any row is taken: TypeError, ValueError, RecordTooLargeError, DeliveryTimeoutError
+        where the topic is not found, and what `send` raises of a closed producer; ImportError for
+        Arrow without pyarrow. After that RowsCutOffError. Cancelled, it has taken the first so many
+        rows, which are sent once like any.
         """
-        values = list(values)
-        named = [None] * len(values) if keys is None else list(keys)
-        now_ms = self._running().accumulator.clock.now_ms() if timestamps is None else timestamps
-        times = [now_ms] * len(values) if isinstance(now_ms, int) else list(now_ms)
-        if not len(values) == len(named) == len(times):
-            raise ValueError(f"{len(named)} keys, {len(times)} timestamps, {len(values)} values")
-        taken: list[Delivery] = []
-        for value, key, timestamp_ms in zip(values, named, times, strict=True):
-            try:
-                taken.append(self.send(topic, value, key, partition, timestamp_ms))
-            except BufferFullError:
-                taken.append(await self.put(topic, value, key, partition, timestamp_ms))
-            if not len(taken) % TURN_RECORDS:
-                await asyncio.sleep(0)
-        return taken
+        parts = self._running()
+        accumulator = parts.accumulator
+        if timestamps is None:
+            timestamps = accumulator.clock.now_ms()
+        rows = read_rows(values, keys, timestamps, headers)
+        if partition is not None and partition < 0:
+            raise ValueError(f"a partition has no number {partition}")
+        number = parts.transactions and parts.transactions.number
+
+        def go_on() -> None:
+            transactions = self._running().transactions
+            if transactions is not None and transactions.number != number:
+                raise UserError("the transaction of these rows has ended")
+
+        intake = RowIntake(
+            rows,
+            accumulator.topic(topic),
+            accumulator,
+            partition=partition,
+            go_on=go_on,
+            wait_for_room=self._wait_for_room,
+        )
+        return await intake.take_all()
+
+    def metrics(self) -> ProducerMetrics:
+        """What was done so far. Raises ProducerClosedError before the start."""
+        if self._parts is None:
+            raise ProducerClosedError("the producer was not started")
+        return self._parts.metrics()
 
     async def flush(self) -> None:
         """Send all that is here at once, and wait until each record has its outcome.
@@ -260,11 +309,23 @@ class _Parts:
     """What a started producer is made of."""
 
     def __init__(self, line: Line, options: ProducerOptions, *, clock: Clock, rng: Rng) -> None:
-        self.accumulator = Accumulator(options, clock=clock, rng=rng, on_work=self._on_work)
+        self.accumulator = Accumulator(
+            options,
+            clock=clock,
+            rng=rng,
+            on_work=self._on_work,
+            make_topic=_topics_of(options),
+        )
         self.sender = Sender(line, self.accumulator)
         self.transactions: Transactions | None = None
         if options.transactional_id is not None:
             self.transactions = Transactions(line, self.accumulator, self.sender)
+
+    def metrics(self) -> ProducerMetrics:
+        room = self.accumulator.options.buffer_memory
+        return self.sender.counts.metrics(
+            buffer_bytes_used=room - self.accumulator.bytes_left, buffer_bytes_max=room
+        )
 
     def _on_work(self) -> None:
         self.sender.wake()
@@ -281,6 +342,13 @@ class _Parts:
             if self.transactions is not None:
                 await self.transactions.stop()
             await self.sender.stop(ProducerClosedError("the producer was closed"))
+
+
+def _topics_of(options: ProducerOptions) -> Callable[[str, Accumulator], TopicRecords]:
+    partitioner = make_partitioner(options.partitioner)
+    if partitioner is None:
+        return TopicRecords
+    return partial(PartitionedTopic, partitioner=partitioner)
 
 
 def _read(settings: dict[str, Any]) -> tuple[ProducerOptions, ClusterOptions]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
-RECORD_OVERHEAD_BYTES_MAX: Final = 36
-"""What a record has beside its key, value and headers: lengths and deltas, each at its longest."""
+from ottla.wire.records.rows import HEADER_OVERHEAD_BYTES_MAX, RECORD_OVERHEAD_BYTES_MAX
 
-HEADER_OVERHEAD_BYTES_MAX: Final = 10
+__all__ = ["HEADER_OVERHEAD_BYTES_MAX", "RECORD_OVERHEAD_BYTES_MAX", "size_bound"]
 
 
 def size_bound(

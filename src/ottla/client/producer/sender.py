@@ -17,16 +17,13 @@ from ottla.client.backoff import Backoff
 from ottla.client.errors import NodeError
 from ottla.client.producer.accumulator import Accumulator
 from ottla.client.producer.batch import ProducerBatch
-from ottla.client.producer.errors import (
-    ProducerClosedError,
-)
+from ottla.client.producer.errors import ProducerClosedError
 from ottla.client.producer.line import Line, NodeLine
 from ottla.client.producer.lookups import Lookups
+from ottla.client.producer.metrics import Counts
+from ottla.client.producer.packing import Packing
 from ottla.client.producer.partition_queue import NEVER, PartitionQueue
-from ottla.client.producer.produce_requests import (
-    produce_request,
-    version_limit,
-)
+from ottla.client.producer.produce_requests import produce_request, version_limit
 from ottla.client.producer.settlement import Settlement
 from ottla.wire.messages.produce import ProduceResponse
 
@@ -73,8 +70,12 @@ class Sender:
         """Why nothing can be sent any more."""
         self.hurries = 0
         """Above 0, batches wait for no more records: somebody flushes."""
-        self.lookups = Lookups(line, accumulator, start=self._start, fail=self.fail)
-        self.settlement = Settlement(accumulator, lambda: line.metadata, self.lookups.stale.add)
+        self.counts = Counts()
+        self.lookups = Lookups(line, accumulator, self.counts, start=self._start, fail=self.fail)
+        self.settlement = Settlement(
+            accumulator, lambda: line.metadata, self.lookups.stale.add, self.counts
+        )
+        self._packing = Packing(self._options, start=self._start)
         self.settlement.on_room = self._tell_room
         self.on_muted: Callable[[], None] = lambda: None
         """Called when batches are there whose partitions are not part of the transaction."""
@@ -141,18 +142,22 @@ class Sender:
         again_at_ms = NEVER
         sendable: dict[int, list[PartitionQueue]] = {}
         for partition, queue in list(self._accumulator.busy.items()):
-            self.settlement.expire(queue, now_ms)
+            expires_at_ms = self.settlement.expires_at_ms(queue)
+            if expires_at_ms <= now_ms:
+                self.settlement.expire(queue, now_ms)
+                expires_at_ms = self.settlement.expires_at_ms(queue)
             queue.mend(self.lookups.identity)
             if queue.is_idle:
                 del self._accumulator.busy[partition]
                 continue
             if queue.muted and queue.fresh:
                 self.on_muted()
-            again_at_ms = min(again_at_ms, self.settlement.expires_at_ms(queue))
+            again_at_ms = min(again_at_ms, expires_at_ms)
+            self._packing.pack_closed(queue)
             node_id = self.lookups.leader_of(queue)
             if node_id is None:
                 continue
-            if queue.due(now_ms, self.lookups.identity, hurry=self._hurry) is not None:
+            if self._due(queue, now_ms) is not None:
                 sendable.setdefault(node_id, []).append(queue)
             else:
                 again_at_ms = min(again_at_ms, queue.due_at_ms(now_ms))
@@ -160,6 +165,9 @@ class Sender:
             again_at_ms = min(again_at_ms, self._send_to(node_id, queues, now_ms))
         again_at_ms = min(again_at_ms, self.lookups.look_after(now_ms))
         self._wake_at(again_at_ms, now_ms)
+
+    def _due(self, queue: PartitionQueue, now_ms: float) -> ProducerBatch | None:
+        return queue.due(now_ms, self.lookups.identity, hurry=self._hurry)
 
     @property
     def _hurry(self) -> bool:
@@ -176,12 +184,10 @@ class Sender:
             return self._connect(node_id, node, now_ms)
         while queues and node.in_flight < self._options.max_in_flight_requests_per_connection:
             batches = self._take(queues, now_ms)
+            if not batches:
+                break  # they are with threads, which wake us
             self._post(node, node.line, batches)
-            queues = [
-                queue
-                for queue in queues
-                if queue.due(now_ms, self.lookups.identity, hurry=self._hurry) is not None
-            ]
+            queues = [queue for queue in queues if self._due(queue, now_ms) is not None]
         return min((queue.due_at_ms(now_ms) for queue in queues), default=NEVER)
 
     def _take(self, queues: list[PartitionQueue], now_ms: float) -> list[ProducerBatch]:
@@ -190,18 +196,28 @@ class Sender:
         batches: list[ProducerBatch] = []
         busy = self._accumulator.busy
         for queue in queues:
-            batch = queue.due(now_ms, self.lookups.identity, hurry=self._hurry)
+            batch = self._due(queue, now_ms)
             assert batch is not None
             size = batch.size + BATCH_OVERHEAD_BYTES
             if batches and size > room:
+                continue
+            # Not before there is a request for it: until then it takes more records.
+            self._close(queue)
+            if not self._packing.is_ready(batch):
                 continue
             room -= size
             queue.take(batch)
             batches.append(batch)
             busy[queue.partition] = busy.pop(queue.partition)
-            if not queue.fresh:
-                self._accumulator.topic(queue.partition.topic).drained(queue.partition.partition)
+        if batches:
+            self.counts.sent(batches, now_ms)
         return batches
+
+    def _close(self, queue: PartitionQueue) -> None:
+        """Its batch that is sent next takes no more records; those without a key go elsewhere."""
+        if queue.open is not None and queue.fresh[0] is queue.open:
+            queue.open = None
+            self._accumulator.topic(queue.partition.topic).drained(queue.partition.partition)
 
     def _connect(self, node_id: int, node: _Node, now_ms: float) -> float:
         if node.connecting:
@@ -343,6 +359,7 @@ class Sender:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        self._packing.stop()
         if self._timer is not None:
             self._timer.cancel()
         self.settlement.drop_all(error)

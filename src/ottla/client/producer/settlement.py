@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from itertools import chain
 
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.client.backoff import Backoff
@@ -18,6 +19,7 @@ from ottla.client.producer.errors import (
     DeliveryTimeoutError,
     OutcomeUnknownError,
 )
+from ottla.client.producer.metrics import Counts
 from ottla.client.producer.outcomes import Outcome, outcome_of
 from ottla.client.producer.partition_queue import NEVER, Gap, PartitionQueue
 from ottla.client.producer.produce_requests import answers, learn_leaders
@@ -38,6 +40,7 @@ class Settlement:
         accumulator: Accumulator,
         metadata: Callable[[], ClusterMetadata],
         on_stale: Callable[[str], None],
+        counts: Counts,
     ) -> None:
         """`on_stale` is called with a topic whose leaders are not where they were thought."""
         self._accumulator = accumulator
@@ -45,6 +48,7 @@ class Settlement:
         self._clock = accumulator.clock
         self._metadata = metadata
         self._on_stale = on_stale
+        self._counts = counts
         self.on_failure: Callable[[Exception], None] = lambda error: None
         """Called with the error of each batch that is given up."""
         self.on_room: Callable[[], None] = lambda: None
@@ -118,6 +122,7 @@ class Settlement:
 
     def stored(self, batch: ProducerBatch, base_offset: int, log_append_time_ms: int) -> None:
         """The good outcome."""
+        self._counts.stored(batch)
         self._release(batch)
         self.queue_of(batch).stored(batch, base_offset, log_append_time_ms)
 
@@ -154,6 +159,7 @@ class Settlement:
             "records are given up",
             extra={"partition": str(batch.partition), "records": batch.count, "reason": str(error)},
         )
+        self._counts.failed(batch.count)
         self._release(batch)
         queue.give_up(batch, error)
         self.on_failure(error)
@@ -169,10 +175,11 @@ class Settlement:
             for record in waiting:
                 self._accumulator.release(record.size)
                 record.settle(error)
+            self._counts.failed(sum(record.count for record in waiting))
 
     def expires_at_ms(self, queue: PartitionQueue) -> float:
         """When its first batch that is not on its way is too old."""
-        for batch in queue.unsettled:
+        for batch in chain(queue.sent, queue.fresh):
             if not batch.in_flight:
                 return batch.created_ms + self._options.delivery_timeout_ms
         return NEVER

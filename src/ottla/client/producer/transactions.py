@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from ottla.base.errors import ErrorCode, ProtocolError, UserError
 from ottla.base.ids import TopicPartition
 from ottla.client.backoff import Backoff
 from ottla.client.errors import NodeError, RefusedError
+from ottla.client.group_member import GroupMember
 from ottla.client.producer.accumulator import Accumulator
 from ottla.client.producer.batch import NOBODY, Identity
 from ottla.client.producer.errors import (
@@ -67,20 +68,16 @@ _FATAL: Final = {
 }
 
 
-class GroupMember(NamedTuple):
-    """Who commits positions of a group: with the member's id, only while it is a member."""
-
-    group_id: str
-    generation: int = -1
-    member_id: str = ""
-    instance_id: str | None = None
-
-
 class _State(Enum):
     IDLE = "no transaction"
     OPEN = "in a transaction"
+    COMMITTING = "waiting for the last records of a transaction"
     BROKEN = "in a transaction that must be aborted"
     ENDING = "ending a transaction"
+
+
+_GOES_ON: Final = (_State.OPEN, _State.COMMITTING)
+"""Its records are still being sent."""
 
 
 class Transactions:
@@ -100,6 +97,8 @@ class Transactions:
         self._needs_new_epoch = False
         self._adding: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
+        self.number = 0
+        """Of the transaction that is open, or was last."""
         sender.transactions_2 = False
         sender.settlement.on_failure = self._failed
         sender.on_muted = self._add_soon
@@ -157,6 +156,7 @@ class Transactions:
         if self._state is not _State.IDLE:
             raise UserError(f"this producer is {self._state.value}")
         self._state = _State.OPEN
+        self.number += 1
         self._added.clear()
         self._has_offsets = False
         self._mute()
@@ -175,7 +175,7 @@ class Transactions:
     # -- partitions ------------------------------------------------------------------------------
 
     def _add_soon(self) -> None:
-        if self._adding is None and self._state is _State.OPEN:
+        if self._adding is None and self._state in _GOES_ON:
             self._adding = asyncio.get_running_loop().create_task(self._add_partitions())
 
     async def _add_partitions(self) -> None:
@@ -300,7 +300,13 @@ class Transactions:
         """
         if not self.is_open:
             raise UserError(f"this producer is {self._state.value}")
-        await self._sender.flush()
+        # What is sent from here on would be waited for by nobody, and end in the next transaction.
+        self._state = _State.COMMITTING
+        try:
+            await self._sender.flush()
+        finally:
+            if self._state is _State.COMMITTING:
+                self._state = _State.OPEN
         if not self.is_open:
             raise UserError(f"this producer is {self._state.value}")
         await self._end(committed=True)
@@ -308,7 +314,7 @@ class Transactions:
     @property
     def can_abort(self) -> bool:
         """Whether there is one that is not ending already."""
-        return self._state in (_State.OPEN, _State.BROKEN) and self._sender.fatal is None
+        return self._state in (*_GOES_ON, _State.BROKEN) and self._sender.fatal is None
 
     async def close(self) -> None:
         """End what is ending, abort what is open: its readers need not wait for the timeout."""
@@ -330,7 +336,7 @@ class Transactions:
         if self._ending is not None:
             await asyncio.shield(self._ending)
         self._check_alive()
-        if self._state not in (_State.OPEN, _State.BROKEN):
+        if self._state not in (*_GOES_ON, _State.BROKEN):
             raise UserError(f"this producer is {self._state.value}")
         await self._end(committed=False)
 
@@ -378,9 +384,20 @@ class Transactions:
         node = await self._line.coordinator()
         limit = None if self._sender.transactions_2 else _EXPLICIT_END_MAX
         response = await node.call(request, EndTxnResponse, at_most=limit)
-        self._check(response.error_code, "to end the transaction")
+        code = response.error_code
+        if code == ErrorCode.INVALID_TXN_STATE and self._is_doubtful and not committed:
+            return
+        self._check(code, "to end the transaction")
         if response.producer_id >= 0:
             self._take(Identity(response.producer_id, response.producer_epoch))
+
+    @property
+    def _is_doubtful(self) -> bool:
+        """Whether what would have begun the transaction may have been lost on its way.
+
+        The coordinator then has nothing to abort, and what comes late is of the epoch before.
+        """
+        return self._needs_new_epoch and not self._sender.transactions_2
 
     @property
     def _has_written(self) -> bool:
@@ -400,7 +417,7 @@ class Transactions:
         self._needs_new_epoch |= not self._sender.transactions_2
         if isinstance(error, ProducerFencedError):
             self._sender.fail(error)
-        elif self._state is _State.OPEN:
+        elif self._state in _GOES_ON:
             self._state = _State.BROKEN
             code = getattr(error, "code", ErrorCode.TRANSACTION_ABORTABLE)
             self._error = TransactionError(code, f"abort the transaction: {error}")

@@ -1,16 +1,19 @@
-/* The compiled twin of BlockWriter in blocks.py: the same bytes from the same records. */
-#include "_record.h"
+/* The compiled twin of BlockWriter in block_writer.py: the same bytes from the same records. */
+#include "_rows.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 #include <structmember.h>
 
-enum { CAPACITY_FIRST = 1024 };
+/* An exception says why already. */
+static const char ALREADY_SET[] = "an exception is set";
+
+enum { CAPACITY_FIRST = 1024, TIMES_FIRST = 16 };
 
 typedef struct {
     PyObject_HEAD
     uint8_t *block;
-    Py_ssize_t size, room;
+    int64_t *times; /* of each record, as it was given */
+    Py_ssize_t size, room, times_room;
     long long count, base_timestamp, max_timestamp;
 } writer;
 
@@ -30,6 +33,7 @@ static void writer_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     free(((writer *)self)->block);
+    free(((writer *)self)->times);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }
@@ -64,37 +68,44 @@ static field *take_pairs(PyObject *headers, Py_ssize_t count)
 
 static int make_room(writer *self, int64_t needed)
 {
+    if (self->count >= self->times_room) {
+        Py_ssize_t room = self->times_room ? 2 * self->times_room : TIMES_FIRST;
+        int64_t *larger = realloc(self->times, (size_t)room * sizeof *larger);
+        if (larger == NULL)
+            return 0;
+        self->times = larger;
+        self->times_room = room;
+    }
     if (needed <= self->room)
         return 1;
     int64_t room = greater(needed, greater(2 * (int64_t)self->room, CAPACITY_FIRST));
     uint8_t *larger = realloc(self->block, (size_t)room);
-    if (larger == NULL) {
-        PyErr_NoMemory();
+    if (larger == NULL)
         return 0;
-    }
     self->block = larger;
     self->room = (Py_ssize_t)room;
     return 1;
 }
 
-static PyObject *append(writer *self, int64_t timestamp, record *given)
+/* One more record, unless the block would be longer than `limit`. */
+static const char *append(writer *self, int64_t timestamp, record *given, int64_t limit)
 {
     int64_t base = self->count ? self->base_timestamp : timestamp;
     given->timestamp_delta = timestamp < 0 ? 0 : timestamp - base;
     given->offset_delta = self->count;
     int64_t body = body_size(given);
     int64_t size = self->size + varint_size(body) + body;
-    if (size > BLOCK_BYTES_MAX)
-        return refuse(TOO_LARGE);
+    if (size > limit)
+        return TOO_LARGE;
     if (!make_room(self, size))
-        return NULL;
+        return NO_MEMORY;
     output out = {self->block + self->size, self->block + size};
     put_record(&out, given, body);
     self->size = (Py_ssize_t)size;
     self->base_timestamp = base;
     self->max_timestamp = greater(self->max_timestamp, base + given->timestamp_delta);
-    self->count++;
-    return PyLong_FromSsize_t(self->size);
+    self->times[self->count++] = timestamp;
+    return NULL;
 }
 
 PyDoc_STRVAR(write_doc, "write(timestamp, key, value, headers=(), /) -> size of the block so far");
@@ -103,8 +114,9 @@ static PyObject *writer_write(PyObject *self, PyObject *const *args, Py_ssize_t 
 {
     int64_t timestamp;
     record given = {0};
-    PyObject *headers = NULL, *result = NULL;
+    PyObject *headers = NULL;
     field *fields = NULL;
+    const char *refused = NULL;
     if (count < 3 || count > 4) {
         PyErr_SetString(PyExc_TypeError, "write takes a timestamp, a key, a value and headers");
         return NULL;
@@ -120,16 +132,122 @@ static PyObject *writer_write(PyObject *self, PyObject *const *args, Py_ssize_t 
         given.header_count = PyTuple_Size(headers);
     }
     if (!take_bytes(args[1], &given.key) || !take_bytes(args[2], &given.value))
-        refuse(NOT_BYTES);
-    else if (given.header_count == 0)
-        result = append((writer *)self, timestamp, &given);
-    else if ((fields = take_pairs(headers, (Py_ssize_t)given.header_count)) != NULL) {
+        refused = NOT_BYTES;
+    else if (given.header_count && (fields = take_pairs(headers, (Py_ssize_t)given.header_count)) == NULL)
+        refused = ALREADY_SET;
+    if (!refused) {
         given.headers = fields;
-        result = append((writer *)self, timestamp, &given);
+        refused = append((writer *)self, timestamp, &given, BLOCK_BYTES_MAX);
     }
     free(fields);
     Py_XDECREF(headers);
+    if (refused == ALREADY_SET)
+        return NULL;
+    return refused ? refuse(refused) : PyLong_FromSsize_t(((writer *)self)->size);
+}
+
+static const char *append_rows(writer *self, columns *from, const int32_t *rows, Py_ssize_t *at,
+                               Py_ssize_t end, int64_t limit)
+{
+    record one;
+    for (; *at < end; ++*at) {
+        Py_ssize_t index = rows ? rows[*at] : *at;
+        if (index < 0 || index >= from->count)
+            return BAD_ROWS;
+        const char *refused = read_record(from, index, 0, &one);
+        if (!refused)
+            refused = append(self, timestamp_at(from, index), &one,
+                             self->count ? limit : BLOCK_BYTES_MAX);
+        if (refused)
+            return refused == TOO_LARGE && self->count ? NULL : refused;
+    }
+    return NULL;
+}
+
+/* As append_rows, but after a refusal the block is as it was before. */
+static const char *append_all_or_none(writer *self, columns *from, const int32_t *rows,
+                                      Py_ssize_t *at, Py_ssize_t end, int64_t limit)
+{
+    const writer before = *self;
+    const char *refused = append_rows(self, from, rows, at, end, limit);
+    if (refused) {
+        self->size = before.size;
+        self->count = before.count;
+        self->base_timestamp = before.base_timestamp;
+        self->max_timestamp = before.max_timestamp;
+    }
+    return refused;
+}
+
+PyDoc_STRVAR(add_rows_doc,
+             "add_rows(columns, rows, first, end, limit, /) -> first that was not written\n\n"
+             "Of `rows` (int32), or of the columns where that is None, those from first to end.");
+
+static PyObject *writer_add_rows(PyObject *self, PyObject *args)
+{
+    columns given;
+    Py_buffer rows = {0};
+    PyObject *from, *chosen, *result = NULL;
+    Py_ssize_t first, end;
+    long long limit;
+    if (!PyArg_ParseTuple(args, "OOnnL", &from, &chosen, &first, &end, &limit))
+        return NULL;
+    memset(&given, 0, sizeof given);
+    if (take_columns(from, &given) &&
+        (chosen == Py_None || PyObject_GetBuffer(chosen, &rows, PyBUF_SIMPLE) == 0)) {
+        const char *refused =
+            first < 0 || (rows.obj && end > rows.len / (Py_ssize_t)sizeof(int32_t))
+                ? BAD_ROWS
+                : append_all_or_none((writer *)self, &given, rows.buf, &first, end, limit);
+        result = refused ? refuse(refused) : PyLong_FromSsize_t(first);
+    }
+    drop_buffer(&rows);
+    drop_columns(&given);
     return result;
+}
+
+PyDoc_STRVAR(time_at_doc, "time_at(index) -> the time that this record was given");
+
+static PyObject *writer_time_at(PyObject *self, PyObject *given)
+{
+    const writer *from = (const writer *)self;
+    long long index = PyLong_AsLongLong(given);
+    if (index == -1 && PyErr_Occurred())
+        return NULL;
+    if (index >= 0 && index < from->count)
+        return PyLong_FromLongLong(from->times[index]);
+    PyErr_SetString(PyExc_IndexError, "a block has no such record");
+    return NULL;
+}
+
+PyDoc_STRVAR(drop_records_doc, "drop_records(): let go of the bytes; counts and times stay");
+
+static PyObject *writer_drop_records(PyObject *self, PyObject *unused)
+{
+    writer *from = (writer *)self;
+    (void)unused;
+    free(from->block);
+    from->block = NULL;
+    from->size = from->room = 0;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(after_room_doc, "after_room(size) -> a bytearray: so many zeros, then the block");
+
+static PyObject *writer_after_room(PyObject *self, PyObject *given)
+{
+    const writer *from = (const writer *)self;
+    Py_ssize_t before = PyLong_AsSsize_t(given);
+    if (before < 0)
+        return PyErr_Occurred() ? NULL : refuse("a size below 0");
+    PyObject *made = PyByteArray_FromStringAndSize(NULL, before + from->size);
+    if (made == NULL)
+        return NULL;
+    char *at = PyByteArray_AsString(made);
+    memset(at, 0, (size_t)before);
+    if (from->size)
+        memcpy(at + before, from->block, (size_t)from->size);
+    return made;
 }
 
 PyDoc_STRVAR(parts_doc, "parts() -> (block, count, base timestamp, max timestamp)");
@@ -144,6 +262,10 @@ static PyObject *writer_parts(PyObject *self, PyObject *unused)
 
 static PyMethodDef writer_methods[] = {
     {"write", (PyCFunction)(void (*)(void))writer_write, METH_FASTCALL, write_doc},
+    {"add_rows", writer_add_rows, METH_VARARGS, add_rows_doc},
+    {"time_at", writer_time_at, METH_O, time_at_doc},
+    {"drop_records", writer_drop_records, METH_NOARGS, drop_records_doc},
+    {"after_room", writer_after_room, METH_O, after_room_doc},
     {"parts", writer_parts, METH_NOARGS, parts_doc},
     {NULL, NULL, 0, NULL},
 };

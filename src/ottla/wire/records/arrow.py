@@ -7,19 +7,58 @@ from __future__ import annotations
 
 import importlib
 from array import array
-from typing import Any
+from typing import Any, Protocol
 
+from ottla.base.world import Buffer
 from ottla.wire.records.header import NO_TIMESTAMP
-from ottla.wire.records.layout import BytesColumn, HeadersColumn, RecordColumns
 
 
-def to_arrow(columns: RecordColumns) -> Any:
+class Binary(Protocol):
+    """`layout.BytesColumn`, as far as Arrow is concerned."""
+
+    def __len__(self) -> int: ...
+    @property
+    def data(self) -> Buffer: ...
+    @property
+    def ends(self) -> array[int]: ...
+    @property
+    def valid(self) -> bytes | None: ...
+
+
+class Pairs(Protocol):
+    """`layout.HeadersColumn`."""
+
+    def __len__(self) -> int: ...
+    @property
+    def ends(self) -> array[int]: ...
+    @property
+    def names(self) -> Binary: ...
+    @property
+    def values(self) -> Binary: ...
+
+
+class Rows(Protocol):
+    """`layout.RecordColumns`."""
+
+    @property
+    def offsets(self) -> array[int]: ...
+    @property
+    def timestamps(self) -> array[int]: ...
+    @property
+    def keys(self) -> Binary: ...
+    @property
+    def values(self) -> Binary: ...
+    @property
+    def headers(self) -> Pairs: ...
+
+
+def to_arrow(columns: Rows) -> Any:
     """A `pyarrow.RecordBatch`: offset, timestamp, key, value, headers.
 
     Its memory is that of the columns. A timestamp is in milliseconds, UTC, null where a record has
     none; headers are a list of (name, value). Raises ImportError where pyarrow is missing.
     """
-    arrow = _pyarrow()
+    arrow = load_pyarrow()
     fields = {
         "offset": _int64s(arrow, columns.offsets),
         "timestamp": _timestamps(arrow, columns.timestamps),
@@ -30,7 +69,7 @@ def to_arrow(columns: RecordColumns) -> Any:
     return arrow.RecordBatch.from_arrays(list(fields.values()), names=list(fields))
 
 
-def _pyarrow() -> Any:
+def load_pyarrow() -> Any:
     try:
         return importlib.import_module("pyarrow")
     except ImportError as error:
@@ -55,7 +94,7 @@ def _timestamps(arrow: Any, timestamps: array[int]) -> Any:
     )
 
 
-def _binary(arrow: Any, column: BytesColumn, of_type: Any) -> Any:
+def _binary(arrow: Any, column: Binary, of_type: Any) -> Any:
     valid = None if column.valid is None else arrow.py_buffer(column.valid)
     return arrow.Array.from_buffers(
         of_type,
@@ -64,7 +103,7 @@ def _binary(arrow: Any, column: BytesColumn, of_type: Any) -> Any:
     )
 
 
-def _headers(arrow: Any, headers: HeadersColumn) -> Any:
+def _headers(arrow: Any, headers: Pairs) -> Any:
     pairs = arrow.StructArray.from_arrays(
         [
             _binary(arrow, headers.names, arrow.string()),

@@ -48,6 +48,7 @@ __all__ = [
     "assemble",
     "build_batch",
     "check_crc",
+    "complete",
     "crc_matches",
     "iter_batches",
     "iter_headers",
@@ -60,12 +61,17 @@ __all__ = [
 
 def assemble(header: BatchHeader, block: Buffer) -> bytearray:
     """A batch of this header and this (compressed) block; sets length and checksum in both."""
-    header.batch_length = HEADER_SIZE - LENGTH_OVERHEAD + len(block)
-    out = bytearray(HEADER.size + len(block))
-    HEADER.pack_into(out, 0, *msgspec.structs.astuple(header))
-    out[HEADER_SIZE:] = block
-    seal(out, header)
+    out = bytearray(HEADER_SIZE)
+    out += block
+    complete(header, out)
     return out
+
+
+def complete(header: BatchHeader, batch: bytearray) -> None:
+    """Write the header into the room before the block; sets length and checksum in both."""
+    header.batch_length = len(batch) - LENGTH_OVERHEAD
+    HEADER.pack_into(batch, 0, *msgspec.structs.astuple(header))
+    seal(batch, header)
 
 
 def recompress(

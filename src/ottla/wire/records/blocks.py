@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from ottla.base.limits import RECORD_TIMESTAMP_MS_MAX, RECORDS_BLOCK_BYTES_MAX
+from ottla.base.limits import RECORDS_BLOCK_BYTES_MAX
 from ottla.wire.records.header import NO_TIMESTAMP
-from ottla.wire.records.layout import BytesColumn, HeadersColumn
 from ottla.wire.records.record import Record, RecordHeader, encode_record
+from ottla.wire.records.rows import Headers, Rows, Values, check_record, rows_of
 from ottla.wire.records.twins import is_c_refused
 
 try:
@@ -25,8 +25,14 @@ except ImportError:  # no C compiler at installation
 else:
     IS_COMPILED = True
 
-Values = Sequence[bytes | None] | BytesColumn
-Headers = Sequence[Sequence[RecordHeader]] | HeadersColumn
+__all__ = [
+    "BlockWriter",
+    "EncodedBlock",
+    "Encoding",
+    "Headers",
+    "Values",
+    "encode_records",
+]
 
 
 class EncodedBlock(msgspec.Struct, frozen=True, gc=False):
@@ -41,8 +47,8 @@ class EncodedBlock(msgspec.Struct, frozen=True, gc=False):
     max_timestamp: int
 
 
-Encoding = Callable[[Values, Values | None, "array[int] | int", HeadersColumn | None], EncodedBlock]
-"""(values, keys, timestamps, headers), all of one length -> their block."""
+Encoding = Callable[[Rows], EncodedBlock]
+"""At least one row -> their block."""
 
 
 class BlockWriterInPython:
@@ -51,10 +57,11 @@ class BlockWriterInPython:
     After an error it is as it was before.
     """
 
-    __slots__ = ("_block", "base_timestamp", "count", "max_timestamp")
+    __slots__ = ("_block", "_times", "base_timestamp", "count", "max_timestamp")
 
     def __init__(self) -> None:
         self._block = bytearray()
+        self._times = array("q")
         self.count = 0
         self.base_timestamp = NO_TIMESTAMP
         self.max_timestamp = NO_TIMESTAMP
@@ -74,90 +81,86 @@ class BlockWriterInPython:
     ) -> int:
         """Append one record; the size of the block so far."""
         record = Record(0, timestamp, key, value, tuple(headers))
-        _check_record(record)
+        check_record(record)
+        if not self._append(record, RECORDS_BLOCK_BYTES_MAX):
+            raise ValueError(f"records of more than {RECORDS_BLOCK_BYTES_MAX} bytes in a batch")
+        return len(self._block)
+
+    def _append(self, record: Record, limit: int) -> bool:
+        """Unless the block would be longer than `limit`."""
+        timestamp = record.timestamp
         base = self.base_timestamp if self.count else timestamp
         effective = timestamp if timestamp >= 0 else base
         before = len(self._block)
         encode_record(self._block, self.count, effective - base, record)
-        if len(self._block) > RECORDS_BLOCK_BYTES_MAX:
+        if len(self._block) > limit:
             del self._block[before:]
-            raise ValueError(f"records of more than {RECORDS_BLOCK_BYTES_MAX} bytes in a batch")
+            return False
         self.base_timestamp = base
         self.max_timestamp = max(self.max_timestamp, effective)
         self.count += 1
-        return len(self._block)
+        self._times.append(timestamp)
+        return True
+
+    def write_rows(
+        self, rows: Rows, order: array[int] | None, first: int, end: int, limit: int, /
+    ) -> int:
+        """Append rows until the block would be longer than `limit`, but always one to an empty one.
+
+        They are those from `first` to `end` of `order`, or of `rows` where that is None. Returns
+        the place of the first that was not written. Raises as `encode_records`, but does not look
+        whether the columns' buffers fit: `measure_rows` has done so.
+        """
+        before = len(self._block), self.count, self.base_timestamp, self.max_timestamp
+        try:
+            return self._append_rows(rows, order, first, end, limit)
+        except BaseException:
+            size, self.count, self.base_timestamp, self.max_timestamp = before
+            del self._block[size:], self._times[self.count :]
+            raise
+
+    def _append_rows(
+        self, rows: Rows, order: array[int] | None, first: int, end: int, limit: int
+    ) -> int:
+        for place in range(first, end):
+            record = rows.record(place if order is None else order[place])
+            check_record(record)
+            if not self._append(record, limit if self.count else RECORDS_BLOCK_BYTES_MAX):
+                return place
+        return end
+
+    def time_at(self, index: int, /) -> int:
+        """The time that this record was given. Raises IndexError."""
+        if not 0 <= index < self.count:
+            raise IndexError("a block has no such record")
+        return self._times[index]
+
+    def drop_records(self) -> None:
+        """Let go of the bytes; what is left are counts and times."""
+        self._block = bytearray()
+
+    def after_room(self, size: int, /) -> bytearray:
+        """The block after so many zeros, where a header may be written."""
+        return bytearray(size) + self._block
 
     def encoded(self) -> EncodedBlock:
         """What was written until now, as a copy."""
         return EncodedBlock(bytes(self._block), self.count, self.base_timestamp, self.max_timestamp)
 
 
-def _check_record(record: Record) -> None:
-    if not NO_TIMESTAMP <= record.timestamp <= RECORD_TIMESTAMP_MS_MAX:
-        raise ValueError(f"a timestamp of {record.timestamp} ms")
-    _check_bytes("key", record.key)
-    _check_bytes("value", record.value)
-    for header in record.headers:
-        _check_header(header)
-
-
-def _check_header(header: object) -> None:
-    if not isinstance(header, tuple) or len(header) != 2 or not isinstance(header[0], str):
-        raise TypeError("a header is a name and a value")
-    _check_bytes("header", header[1])
-
-
-def _check_bytes(what: str, given: object) -> None:
-    if given is not None and not isinstance(given, bytes):
-        raise TypeError(f"a {what} is bytes or None, not {type(given).__name__}")
-
-
-def encode_in_python(
-    values: Values,
-    keys: Values | None,
-    timestamps: array[int] | int,
-    headers: HeadersColumn | None,
-) -> EncodedBlock:
+def encode_in_python(rows: Rows) -> EncodedBlock:
     """See `Encoding`."""
-    for column in (values, keys):
-        if isinstance(column, BytesColumn):
-            column.check()
-    if headers is not None:
-        headers.check()
-    count = len(values)
+    rows.check()
     writer = BlockWriterInPython()
-    for timestamp, key, value, named in zip(
-        [timestamps] * count if isinstance(timestamps, int) else timestamps,
-        [None] * count if keys is None else keys,
-        values,
-        [()] * count if headers is None else headers,
-        strict=True,
-    ):
-        writer.write(timestamp, key, value, named)
+    for row in range(len(rows)):
+        record = rows.record(row)
+        writer.write(record.timestamp, record.key, record.value, record.headers)
     return writer.encoded()
 
 
-def encode_in_c(
-    values: Values,
-    keys: Values | None,
-    timestamps: array[int] | int,
-    headers: HeadersColumn | None,
-) -> EncodedBlock:
+def encode_in_c(rows: Rows) -> EncodedBlock:
     """See `Encoding`; only where `_blocks` was compiled. Large columns run without the GIL."""
-    count = len(values)
-    named = None if headers is None else (headers.ends, _in_c(headers.names), _in_c(headers.values))
-    return EncodedBlock(
-        *_blocks.encode(
-            count, _in_c(values), None if keys is None else _in_c(keys), timestamps, named
-        )
-    )
-
-
-def _in_c(values: Values) -> _blocks.Source:
-    """A column as its buffers, anything else as a list."""
-    if isinstance(values, BytesColumn):
-        return (values.data, values.ends, values.valid)
-    return values if isinstance(values, list) else list(values)
+    return EncodedBlock(*_blocks.encode(*rows.in_c()))
 
 
 if IS_COMPILED:
@@ -166,6 +169,12 @@ if IS_COMPILED:
         """As `BlockWriterInPython`."""
 
         __slots__ = ()
+
+        def write_rows(
+            self, rows: Rows, order: array[int] | None, first: int, end: int, limit: int, /
+        ) -> int:
+            """See `BlockWriterInPython`; all are checked here, too."""
+            return self.add_rows(rows.in_c(), order, first, end, limit)
 
         def encoded(self) -> EncodedBlock:
             """What was written until now, as a copy."""
@@ -194,36 +203,5 @@ def encode_records(
     differ in length, for a time below -1, and for more than RECORDS_BLOCK_BYTES_MAX;
     TypeError for a value that is neither bytes nor None.
     """
-    count = len(values)
-    assert count, "a batch holds at least one record"
-    if not isinstance(timestamps, int):
-        _check_length("timestamps", len(timestamps), count)
-        timestamps = _int64s(timestamps)
-    if keys is not None:
-        _check_length("keys", len(keys), count)
-    if headers is not None:
-        _check_length("headers", len(headers), count)
-        if not isinstance(headers, HeadersColumn):
-            headers = _headers_column(headers)
-    return form(values, keys, timestamps, headers)
-
-
-def _check_length(what: str, length: int, count: int) -> None:
-    if length != count:
-        raise ValueError(f"{length} {what} for {count} values")
-
-
-def _headers_column(headers: Sequence[Sequence[RecordHeader]]) -> HeadersColumn:
-    try:
-        return HeadersColumn.of(headers)
-    except OverflowError as error:
-        raise ValueError("headers of more than 2 GiB") from error
-
-
-def _int64s(timestamps: Sequence[int]) -> array[int]:
-    if isinstance(timestamps, array) and timestamps.typecode == "q":
-        return timestamps
-    try:
-        return array("q", timestamps)
-    except OverflowError as error:
-        raise ValueError(f"a timestamp is above {RECORD_TIMESTAMP_MS_MAX}") from error
+    assert len(values), "a batch holds at least one record"
+    return form(rows_of(values, keys=keys, timestamps=timestamps, headers=headers))

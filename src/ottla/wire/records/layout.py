@@ -9,11 +9,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from ottla.base.world import Buffer
+from ottla.wire.records.arrow import to_arrow
 from ottla.wire.records.record import Record, RecordHeader
 
 _BITS: Final = tuple(1 << bit for bit in range(8))
@@ -61,15 +62,25 @@ class BytesColumn(msgspec.Struct, frozen=True, gc=False):
     def __iter__(self) -> Iterator[bytes | None]:
         return iter(self.to_list())
 
-    def to_list(self) -> list[bytes | None]:
-        """All values, as Python's."""
+    def to_list(self, begin: int = 0, end: int | None = None) -> list[bytes | None]:
+        """The values from `begin` up to `end`, all where nothing is said, as Python's."""
+        end = len(self) if end is None else end
+        if self._are_null(begin, end):
+            return [None] * (end - begin)
         data = self.data if isinstance(self.data, bytes) else bytes(self.data)
+        places = pairwise(self.ends[begin : end + 1])
         if self.valid is None:
-            return [data[start:end] for start, end in pairwise(self.ends)]
+            return [data[start:stop] for start, stop in places]
         return [
-            None if self.is_null(index) else data[start:end]
-            for index, (start, end) in enumerate(pairwise(self.ends))
+            None if self.is_null(index) else data[start:stop]
+            for index, (start, stop) in enumerate(places, begin)
         ]
+
+    def _are_null(self, begin: int, end: int) -> bool:
+        """Whether all of these, and their neighbours in the same bytes, are null."""
+        if self.valid is None or self.ends[begin] != self.ends[end]:
+            return False
+        return not any(self.valid[begin >> 3 : (end + 7) >> 3])
 
 
 def _bitmap(values: Sequence[object]) -> bytes:
@@ -143,13 +154,16 @@ class HeadersColumn(msgspec.Struct, frozen=True, gc=False):
     def __iter__(self) -> Iterator[tuple[RecordHeader, ...]]:
         return iter(self.to_list())
 
-    def to_list(self) -> list[tuple[RecordHeader, ...]]:
-        """The headers of all records, as Python's."""
-        if not len(self.names):
-            return [()] * len(self)
-        names = [(name or b"").decode() for name in self.names.to_list()]
-        pairs = list(zip(names, self.values.to_list(), strict=True))
-        return [tuple(pairs[start:end]) for start, end in pairwise(self.ends)]
+    def to_list(self, begin: int = 0, end: int | None = None) -> list[tuple[RecordHeader, ...]]:
+        """The headers of the records from `begin` up to `end`, as Python's."""
+        end = len(self) if end is None else end
+        first, last = self.ends[begin], self.ends[end]
+        if first == last:
+            return [()] * (end - begin)
+        names = [(name or b"").decode() for name in self.names.to_list(first, last)]
+        pairs = list(zip(names, self.values.to_list(first, last), strict=True))
+        places = pairwise(self.ends[begin : end + 1])
+        return [tuple(pairs[start - first : stop - first]) for start, stop in places]
 
 
 class RecordColumns(msgspec.Struct, frozen=True, gc=False):
@@ -179,6 +193,13 @@ class RecordColumns(msgspec.Struct, frozen=True, gc=False):
             self.values[index],
             self.headers[index],
         )
+
+    def to_arrow(self) -> Any:
+        """A `pyarrow.RecordBatch` on the same memory; see `arrow.to_arrow`.
+
+        Raises ImportError where pyarrow is missing.
+        """
+        return to_arrow(self)
 
     def to_list(self) -> list[Record]:
         """All records, as Python's."""

@@ -132,3 +132,18 @@ def test_without_idempotence_nothing_is_numbered() -> None:
     queue.fresh.append(batch)
     assert take_all(queue, NOBODY) == [batch]
     assert (batch.sequence, batch.identity) == (-1, NOBODY)
+
+
+def test_a_batch_that_is_being_compressed_holds_back_those_after_it() -> None:
+    queue = queue_of(1, 1)
+    first, second = queue.fresh
+    first.is_being_packed = True
+    assert take_all(queue) == []
+    first.is_being_packed = False
+    assert take_all(queue) == [first, second]
+    queue.returned(first)
+    queue.repeat(first, at_ms=0, in_doubt=False)
+    queue.returned(second)
+    first.is_being_packed = True
+    assert queue.due(0, ME, hurry=True) is None
+    assert queue.due_at_ms(0) == NEVER

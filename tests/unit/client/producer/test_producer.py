@@ -132,6 +132,29 @@ def test_no_more_requests_are_on_their_way_than_allowed() -> None:
         assert sum(batch_sizes(bench.cluster.requests)) == 6
 
 
+def test_a_batch_grows_for_as_long_as_no_request_may_leave() -> None:
+    with ProducerBench(max_in_flight_requests_per_connection=1, linger_ms=0) as bench:
+        bench.warm_up()
+        bench.cluster.faults = Faults(latency_ms=1000)
+        for _ in range(20):
+            bench.send(b"x", partition=0)
+            bench.settle(5)
+        bench.settle(3000)
+        assert batch_sizes(bench.cluster.requests) == [1, 19]
+
+
+def test_a_batch_grows_for_as_long_as_its_node_is_not_reached() -> None:
+    with ProducerBench(linger_ms=0) as bench:
+        bench.run(bench.cluster.refresh([TOPIC]))
+        bench.cluster.is_reachable = False
+        for _ in range(20):
+            bench.send(b"x", partition=0)
+            bench.settle(5)
+        bench.cluster.is_reachable = True
+        bench.settle(3000)
+        assert batch_sizes(bench.cluster.requests) == [20]
+
+
 def test_a_request_holds_one_batch_of_many_partitions() -> None:
     with ProducerBench(partitions=4) as bench:
         bench.warm_up()
@@ -142,16 +165,37 @@ def test_a_request_holds_one_batch_of_many_partitions() -> None:
         assert batch_sizes(bench.cluster.requests) == [1, 1, 1, 1]
 
 
-def test_many_records_are_taken_at_once_with_their_keys_and_times() -> None:
-    with ProducerBench() as bench:
-        taken = bench.run(
-            bench.producer.send_batch(TOPIC, [b"1", None], keys=[b"k", None], timestamps=[5, 6])
+def test_a_record_for_one_partition_stays_there_when_its_batch_is_full() -> None:
+    with ProducerBench(partitions=3, batch_bytes=200) as bench:
+        bench.warm_up()
+        wanted = [None, *[index for index in range(3) for _ in range(9)]]
+        # One of the three is the one that records without a key fill now.
+        deliveries = bench.loop.call(
+            lambda: [bench.producer.send(TOPIC, bytes(60), partition=index) for index in wanted]
         )
-        bench.settle(200)
-        assert [delivery.result().timestamp_ms for delivery in taken] == [5, 6]
-        assert [record.key for record in bench.cluster.log(TOPIC).records] == [b"k", None]
-        with pytest.raises(ValueError, match="1 keys"):
-            bench.run(bench.producer.send_batch(TOPIC, [b"1", b"2"], keys=[b"k"]))
+        bench.settle(100)
+        assert [delivery.result().partition for delivery in deliveries[1:]] == wanted[1:]
+
+
+def test_metrics_count_what_was_done() -> None:
+    with ProducerBench() as bench:
+        with pytest.raises(ProducerClosedError):
+            Producer("unused:1").metrics()
+        bench.warm_up()
+        bench.cluster.answer_with = [ErrorCode.NOT_ENOUGH_REPLICAS, ErrorCode.INVALID_RECORD]
+        bench.send_many(b"1", b"2")
+        assert bench.producer.metrics().buffer_bytes_used > 0
+        bench.settle(1000)
+        bench.send_many(b"3", b"4", b"5")
+        bench.settle(1000)
+        told = bench.producer.metrics()
+        assert (told.records_stored, told.records_failed) == (4, 2)
+        assert (told.batches_sent, told.batches_stored, told.batches_repeated) == (3, 2, 1)
+        assert told.requests == 4
+        assert told.buffer_bytes_used == 0
+        assert told.buffer_bytes_max == bench.producer.options.buffer_memory
+        assert told.queue_ms_max >= told.queue_ms_mean >= bench.producer.options.linger_ms
+        assert told.bytes_stored > 4
 
 
 # -- topics --------------------------------------------------------------------------------------

@@ -84,6 +84,14 @@ def test_nothing_is_copied_on_the_way(arrow: Any) -> None:
             assert arrow.py_buffer(part).address in places(name), name
 
 
+def test_columns_say_themselves_what_they_are_in_arrow(arrow: Any) -> None:
+    columns = opened(RECORDS)
+    rows = columns.to_arrow()
+    assert rows.equals(to_arrow(columns))
+    place = rows.column("value").buffers()[2].address
+    assert place == arrow.py_buffer(columns.values.data).address
+
+
 def test_no_records_are_no_rows(arrow: Any) -> None:
     rows = to_arrow(open_records(b""))
     rows.validate(full=True)

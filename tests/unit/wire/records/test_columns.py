@@ -431,9 +431,9 @@ def test_both_forms_agree_on_damaged_compression(codec: Codec) -> None:
 @pytest.mark.parametrize("asked", ["0", "1"])
 def test_the_environment_chooses_the_form(asked: str) -> None:
     code = (
-        "from ottla.wire.records import blocks, columns; "
+        "from ottla.wire.records import blocks, columns, rows; "
         "print(columns.DEFAULT_FORM.__name__, blocks.DEFAULT_FORM.__name__, "
-        "blocks.BlockWriter.__name__)"
+        "blocks.BlockWriter.__name__, rows.measure_rows.__name__, rows.place_rows.__name__)"
     )
     told = subprocess.run(
         [sys.executable, "-c", code],
@@ -444,4 +444,10 @@ def test_the_environment_chooses_the_form(asked: str) -> None:
     )
     language = "c" if IS_COMPILED and asked == "0" else "python"
     writer = "BlockWriterInC" if language == "c" else "BlockWriterInPython"
-    assert told.stdout.split() == [f"open_in_{language}", f"encode_in_{language}", writer]
+    assert told.stdout.split() == [
+        f"open_in_{language}",
+        f"encode_in_{language}",
+        writer,
+        f"measure_in_{language}",
+        f"place_in_{language}",
+    ]

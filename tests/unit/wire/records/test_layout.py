@@ -21,6 +21,17 @@ def test_values_come_back_from_a_column(values: list[bytes | None]) -> None:
     column.check()
 
 
+@given(values=values_and_nulls, begin=st.integers(0, 20), end=st.integers(0, 20))
+def test_a_part_of_a_column_is_that_part_of_its_values(
+    values: list[bytes | None], begin: int, end: int
+) -> None:
+    begin, end = min(begin, len(values)), min(max(begin, end), len(values))
+    end = max(begin, end)
+    assert BytesColumn.of(values).to_list(begin, end) == values[begin:end]
+    headers = [(("name", value),) * (index % 3) for index, value in enumerate(values)]
+    assert HeadersColumn.of(headers).to_list(begin, end) == headers[begin:end]
+
+
 def test_a_column_lies_as_arrow_wants_it() -> None:
     column = BytesColumn.of([b"ab", None, b"", b"c", *[b""] * 5])
     assert column.data == b"abc"

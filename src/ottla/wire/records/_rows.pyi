@@ -1,0 +1,6 @@
+from ottla.wire.records.rows import InC
+
+def measure(columns: InC, first: int, end: int, limit: int, /) -> tuple[int, int, int, int]: ...
+def place(
+    columns: InC, first: int, end: int, partitions: int, keyless: int, /
+) -> tuple[bytes, list[tuple[int, int, int]]]: ...
