@@ -5,7 +5,7 @@ Every call here may be cancelled at any time: what others wait for goes on witho
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -15,7 +15,7 @@ from ottla.client.address import Address, parse_addresses
 from ottla.client.backoff import Backoff
 from ottla.client.connection import Connection
 from ottla.client.connections import Connections, Purpose
-from ottla.client.connector import Connector, connect_tcp
+from ottla.client.connector import Connector
 from ottla.client.coordinators import CoordinatorKind, Coordinators
 from ottla.client.errors import NodeUnreachableError, RefusedError
 from ottla.client.metadata import ClusterMetadata, Leader, Node, TopicMetadata
@@ -46,16 +46,19 @@ class Cluster:
         bootstrap: str | Sequence[Address],
         options: ClusterOptions | None = None,
         *,
-        connector: Connector = connect_tcp,
+        connector: Connector | None = None,
         rng: Rng | None = None,
     ) -> None:
-        """Reads the addresses, asks nothing yet. Raises UserError for what is no address."""
+        """Reads the addresses, asks nothing yet; `connector` goes before that of the options.
+
+        Raises UserError for what is no address.
+        """
         addresses = parse_addresses(bootstrap) if isinstance(bootstrap, str) else bootstrap
         self.options = options or ClusterOptions()
         self.rng: Rng = rng or SystemRng()
         self.metadata = ClusterMetadata()
         """What is known. Reading a topic there keeps it fresh."""
-        self._connections = Connections(self.options, connector, self.rng)
+        self._connections = Connections(self.options, connector or self.options.connector, self.rng)
         self._any_node = AnyNode(
             addresses, self._connections, self.metadata, self.options, self.rng
         )
@@ -212,6 +215,12 @@ class Cluster:
             failed=f"no coordinator of {key!r} was found",
             timeout_s=timeout_s,
         )
+
+    async def coordinators_of(
+        self, kind: CoordinatorKind, keys: Iterable[str]
+    ) -> Mapping[str, Node | RefusedError]:
+        """The coordinator of each, or why there is none now. Tries once. Raises NodeError."""
+        return await self._coordinators.find_all(kind, keys)
 
     def forget_coordinator(self, kind: CoordinatorKind, key: str, node: Node | None = None) -> None:
         """Look it up anew next time; with `node`, only if that is still the one remembered.

@@ -152,9 +152,11 @@ class Connection(asyncio.BufferedProtocol):
             common = common.intersection(VersionRange(0, at_most))
         if not common:
             limit = "" if at_most is None else f" up to {at_most}"
+            offers = "does not offer it" if theirs is None else f"offers {theirs}"
             raise ProtocolError(
                 ErrorCode.UNSUPPORTED_VERSION,
-                f"{self.address} takes {request.__name__} in no version{limit} that we speak",
+                f"{self.address} takes {request.__name__} in no version{limit} that we speak: "
+                f"it {offers}, we speak {request.VERSIONS}",
             )
         return common.max
 

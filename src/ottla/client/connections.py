@@ -22,6 +22,8 @@ class Purpose(Enum):
     GENERAL = "general"
     PRODUCE = "produce"
     FETCH = "fetch"
+    FETCH_NOW = "fetch now"
+    """Of what is wanted while a fetch waits for news of others."""
     COORDINATOR = "coordinator"
     """Groups: a JoinGroup is answered when its group is complete."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -56,14 +56,27 @@ class Coordinators:
 
     async def find(self, kind: CoordinatorKind, name: str) -> Node:
         """The coordinator, asked for where it is not known. Raises NodeError, RefusedError."""
-        known = self.known(kind, name)
-        if known is not None:
-            return known
-        key = _Key(kind, name)
-        found = (await self._rounds.demand([key]))[key]
+        found = (await self.find_all(kind, [name]))[name]
         if isinstance(found, Node):
             return found
         raise RefusedError(found.code, found.message)
+
+    async def find_all(
+        self, kind: CoordinatorKind, names: Iterable[str]
+    ) -> dict[str, Node | RefusedError]:
+        """Each coordinator, or why there is none; by one request. Raises NodeError."""
+        found: dict[str, Node | RefusedError] = {}
+        unknown: list[_Key] = []
+        for name in names:
+            known = self.known(kind, name)
+            if known is None:
+                unknown.append(_Key(kind, name))
+            else:
+                found[name] = known
+        if unknown:
+            told = await self._rounds.demand(unknown)
+            found.update({key.name: told[key] for key in unknown})
+        return found
 
     def forget(self, kind: CoordinatorKind, name: str, node: Node | None = None) -> None:
         """It is another one by now; with `node`, only if that is still the one remembered.

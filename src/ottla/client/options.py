@@ -6,6 +6,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from ottla.client.connector import Connector, connect_tcp
+
 DEFAULT_CLIENT_ID: Final = "ottla"
 
 
@@ -13,6 +15,8 @@ class ClusterOptions(Struct, frozen=True, kw_only=True):
     """Kafka's client settings of the same names, with underscores."""
 
     client_id: str = DEFAULT_CLIENT_ID
+    connector: Connector = connect_tcp
+    """How streams come about: `MemoryBroker.connector` for a broker without sockets, in tests."""
     request_timeout_ms: int = 30_000
     """How long a node may owe its next answer; then its connection is given up."""
     default_api_timeout_ms: int = 60_000

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from ottla.base.errors import UserError
-from ottla.base.ids import NO_EPOCH, TopicPartition
+from ottla.base.ids import TopicPartition
 from ottla.client.address import Address
 from ottla.client.cluster import Cluster
-from ottla.client.consumer.assigned import EARLIEST, LATEST, AssignedPartition, Reset
+from ottla.client.consumer.assigned import AssignedPartition
+from ottla.client.consumer.decoding_reader import DecodingReader
 from ottla.client.consumer.errors import ConsumerClosedError
 from ottla.client.consumer.fetcher import Fetcher
+from ottla.client.consumer.group.group import Group
+from ottla.client.consumer.group.listener import RebalanceListener
 from ottla.client.consumer.options import ConsumerOptions
+from ottla.client.consumer.positioned import Positioned
+from ottla.client.consumer.reader import Reader
 from ottla.client.consumer.record import ConsumerRecord
-from ottla.client.errors import DeadlineError
+from ottla.client.consumer.record_decoding import decoder_of
+from ottla.client.consumer.subscription import Subscription, subscription_of
+from ottla.client.group_member import GroupMember
+from ottla.client.offset_and_metadata import OffsetAndMetadata
 from ottla.client.options import ClusterOptions
 from ottla.wire.records.columns import RecordColumns
 
 
-class Consumer:
+class Consumer(Positioned):
     """Reads records of any Kafka-compatible cluster, from one event loop.
 
     async with Consumer("localhost:9092", auto_offset_reset="earliest") as consumer:
@@ -44,8 +52,10 @@ class Consumer:
         self._line: Cluster | None = None
         self._fetcher: Fetcher | None = None
         self._is_closed = False
-        # The partition of which opened records are here: one at most, they take memory.
-        self._current: AssignedPartition | None = None
+        self._reader: Reader | None = None
+        self._group: Group | None = None
+        self._is_closing = False
+        self._is_assigned = False
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -60,19 +70,55 @@ class Consumer:
         """Begin on this cluster, which stays open at the end: for tests, and shared connections."""
         self._line = cluster
         self._fetcher = Fetcher(cluster, self.options)
+        if self.options.group_id is not None:
+            self._group = Group(
+                cluster,
+                self.options,
+                self._fetcher,
+                interrupt=self._interrupt,
+                progress=lambda: None if self._reader is None else self._reader.progress,
+            )
+        decoder = decoder_of(self.options)
+        self._reader = (
+            Reader(self._fetcher, group=self._group)
+            if decoder is None
+            else DecodingReader(self._fetcher, decoder, group=self._group)
+        )
 
-    async def close(self) -> None:
-        """Let go. Whoever still reads gets ConsumerClosedError. Closing twice is fine."""
-        if self._is_closed:
+    def _interrupt(self) -> None:
+        if self._reader is not None:
+            self._reader.interrupt()
+
+    async def close(self, *, timeout_s: float = 30.0) -> None:
+        """Commit, give partitions back, leave the group, let go.
+
+        The group gets up to `timeout_s`. Whoever still reads gets ConsumerClosedError. Raises what
+        a rebalance listener raises. Closing twice is fine.
+        """
+        await self._close(timeout_s, {})
+
+    async def _close(
+        self, timeout_s: float, in_hand: Mapping[TopicPartition, tuple[int, int]]
+    ) -> None:
+        if self._is_closing:
             return
-        self._is_closed = True
-        self._current = None
+        self._is_closing = True
+        if self._reader is not None:
+            self._reader.is_closed = True
+            self._reader.current = None
+        if self._fetcher is not None:
+            self._fetcher.wake()
         try:
-            if self._fetcher is not None:
-                await self._fetcher.stop()
+            if self._group is not None:
+                await self._group.close(in_hand=in_hand, timeout_s=timeout_s)
         finally:
-            if self._cluster is not None:
-                await self._cluster.close()
+            self._is_closed = True
+            try:
+                if self._fetcher is not None:
+                    await self._fetcher.stop()
+            finally:
+                if self._cluster is not None:
+                    await self._cluster.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -84,7 +130,9 @@ class Consumer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        # Where the program has failed, what it had in its hands was not dealt with.
+        in_hand = {} if error is None or self._reader is None else self._reader.before_last_read
+        await self._close(30.0, in_hand)
 
     def _running(self) -> Fetcher:
         if self._fetcher is None or self._is_closed:
@@ -101,11 +149,20 @@ class Consumer:
         return sorted(self._running().assigned)
 
     def assign(self, partitions: Iterable[tuple[str, int]]) -> None:
-        """Read these and nothing else; those that were read already go on where they are."""
-        fetcher, line = self._running(), self._line
+        """Read these and nothing else; those that were read already go on where they are.
+
+        With a `group_id`, the others begin at what the group has committed. Raises UserError while
+        there is a subscription.
+        """
+        fetcher, line, group = self._running(), self._line, self._group
         assert line is not None
+        if self.subscription is not None:
+            raise UserError("this consumer has subscribed: unsubscribe before assigning")
         wanted = [TopicPartition(topic, index) for topic, index in partitions]
         known = fetcher.assigned
+        if group is not None:
+            group.commit_soon(in_hand=self._reading().before_last_read)
+        self._is_assigned = bool(wanted)
         fetcher.assigned = {
             partition: known.get(partition) or AssignedPartition(partition, line.backoff())
             for partition in wanted
@@ -113,93 +170,80 @@ class Consumer:
         for partition, dropped in known.items():
             if partition not in fetcher.assigned:
                 dropped.drop_buffer()
+        if group is not None:
+            group.look_up(new for place, new in fetcher.assigned.items() if place not in known)
         fetcher.wake()
 
-    def pause(self, *partitions: tuple[str, int]) -> None:
-        """Hand out nothing of these, and fetch nothing more. Raises UserError if not assigned."""
-        for partition in self._assigned(partitions):
-            partition.paused = True
-            partition.close_rows()
-
-    def resume(self, *partitions: tuple[str, int]) -> None:
-        """Go on with these."""
-        for partition in self._assigned(partitions):
-            partition.paused = False
-        self._running().wake()
-
-    def paused(self) -> list[TopicPartition]:
-        """Those that are paused."""
-        assigned = self._running().assigned.values()
-        return sorted(partition.partition for partition in assigned if partition.paused)
-
-    # -- where -----------------------------------------------------------------------------------
-
-    def seek(
-        self, partition: tuple[str, int], offset: int, *, leader_epoch: int = NO_EPOCH
+    def subscribe(
+        self,
+        topics: Iterable[str] | None = None,
+        *,
+        pattern: str | re.Pattern[str] | None = None,
+        listener: RebalanceListener | None = None,
     ) -> None:
-        """Go on at an offset. With the leader epoch of the record before it, a truncation of the
-        log since then is noticed.
+        """Share these topics, or all that `pattern` matches as a whole, with the group's others.
 
-        Raises ValueError for an offset below 0, UserError for a partition that is not assigned.
+        It replaces the subscription before it. The next read joins. Under
+        `group_protocol="consumer"` the brokers match a pattern that is a text, in RE2's syntax.
+        Raises UserError without a `group_id`, after `assign`, and for what cannot be a pattern.
         """
-        if offset < 0:
-            raise ValueError(f"an offset is at least 0, not {offset}")
-        (found,) = self._assigned([partition])
-        found.seek(offset, leader_epoch)
-        self._running().wake()
+        self._running()
+        group = self._grouped("subscribing")
+        if self._is_assigned:
+            raise UserError("partitions are assigned: assign none before subscribing")
+        brokers_match = self.options.group_protocol == "consumer"
+        wanted = subscription_of(topics, pattern, brokers_match=brokers_match)
+        group.subscribe(wanted, listener)
 
-    def seek_to_beginning(self, *partitions: tuple[str, int]) -> None:
-        """Go on at the first record there is; of all partitions where none is named."""
-        self._begin_at(partitions, EARLIEST)
+    @property
+    def subscription(self) -> Subscription | None:
+        """What is subscribed to."""
+        return None if self._group is None else self._group.subscription
 
-    def seek_to_end(self, *partitions: tuple[str, int]) -> None:
-        """Go on with what is written from now on; of all partitions where none is named.
+    async def unsubscribe(self) -> None:
+        """Commit, give everything back, leave the group; and forget what was assigned by hand."""
+        self._running()
+        if self._group is not None:
+            await self._group.unsubscribe()
+        if self._is_assigned:
+            self.assign(())
 
-        Reading committed records, with what is not yet decided now.
+    def _grouped(self, what: str) -> Group:
+        if self._group is None:
+            raise UserError(f"{what} needs a group_id")
+        return self._group
+
+    # -- committing ------------------------------------------------------------------------------
+
+    async def commit(
+        self,
+        offsets: Mapping[TopicPartition, int | OffsetAndMetadata] | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Keep these positions (next offsets to read) for the group; all that was handed out where
+        None.
+
+        Raises CommitFailedError where the partitions are another's, DeadlineError, GroupError,
+        UserError without a `group_id`.
         """
-        self._begin_at(partitions, LATEST)
+        self._running()
+        await self._grouped("committing").commit(offsets, timeout_s=timeout_s)
 
-    def seek_to_time(self, timestamp_ms: int, *partitions: tuple[str, int]) -> None:
-        """Go on at the first record that is not earlier than this; where there is none, at the end.
+    async def committed(
+        self, *partitions: tuple[str, int], timeout_s: float | None = None
+    ) -> dict[TopicPartition, OffsetAndMetadata | None]:
+        """What the group has committed; None where nothing is. Raises as `commit`."""
+        self._running()
+        commits = self._grouped("a committed position").commits
+        places = [TopicPartition(topic, index) for topic, index in partitions]
+        return await commits.committed(places, timeout_s=timeout_s)
 
-        Raises ValueError for a time below 0.
-        """
-        if timestamp_ms < 0:
-            raise ValueError(f"a time is at least 0 ms, not {timestamp_ms}")
-        self._begin_at(partitions, timestamp_ms)
-
-    async def position(self, partition: tuple[str, int], *, timeout_s: float | None = None) -> int:
-        """The offset of the next record; waited for where it must be looked up.
-
-        Raises DeadlineError after `timeout_s` (`default_api_timeout_ms` where None), PartitionError
-        where it cannot be known.
-        """
-        if timeout_s is None:
-            timeout_s = self._cluster_options.default_api_timeout_ms / 1000
-        loop = asyncio.get_running_loop()
-        end_s = loop.time() + timeout_s
-        while True:
-            (found,) = self._assigned([partition])
-            if found.offset is not None:
-                return found.offset
-            if found.error is not None:
-                self._tell(found)
-            if loop.time() >= end_s:
-                raise DeadlineError(f"no position of {found.partition} within {timeout_s:g} s")
-            await self._running().news(end_s - loop.time())
-
-    def _begin_at(self, partitions: Sequence[tuple[str, int]], timestamp: int) -> None:
-        for partition in self._assigned(partitions or list(self._running().assigned)):
-            partition.begin_at(Reset(timestamp))
-        self._running().wake()
-
-    def _assigned(self, partitions: Iterable[tuple[str, int]]) -> list[AssignedPartition]:
-        assigned = self._running().assigned
-        wanted = [TopicPartition(topic, index) for topic, index in partitions]
-        for partition in wanted:
-            if partition not in assigned:
-                raise UserError(f"{partition} is not assigned")
-        return [assigned[partition] for partition in wanted]
+    def group_metadata(self) -> GroupMember:
+        """For `Producer.send_offsets`: positions in a transaction, only while this is a member."""
+        group = self._grouped("a group's member")
+        member_id, generation, instance_id = group.member.identity
+        return GroupMember(group.line.group_id, generation, member_id, instance_id)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -214,14 +258,7 @@ class Consumer:
         count = self.options.max_poll_records if max_records is None else max_records
         if count < 1:
             raise ValueError(f"max_records is at least 1, not {count}")
-        end_s = self._end_s(timeout_s)
-        # Who always finds records must let those who fetch them have their turn.
-        await asyncio.sleep(0)
-        while True:
-            self._raise_error()
-            taken = self._take(count)
-            if taken or not await self._wait(end_s):
-                return taken
+        return await self._reading().poll(count, timeout_s)
 
     async def poll_batch(
         self, timeout_s: float | None = None
@@ -231,100 +268,30 @@ class Consumer:
         Of each one piece of about a megabyte of plain records, or a single batch that is larger.
         Waits as `poll` does; an empty dict when the time is over.
         """
-        end_s = self._end_s(timeout_s)
-        # Who always finds records must let those who fetch them have their turn.
-        await asyncio.sleep(0)
-        while True:
-            self._raise_error()
-            taken = self._take_columns()
-            if taken or not await self._wait(end_s):
-                return taken
+        return await self._reading().poll_batch(timeout_s)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ConsumerRecord:
         """The next record. The loop ends when the consumer is closed; raises PartitionError."""
-        current = self._current
+        reader = self._reader
+        if reader is None:
+            raise ConsumerClosedError("the consumer was not started")
+        current = reader.current
         if current is not None and current.has_rows and not current.paused:
-            return self._take_from(current)
-        await asyncio.sleep(0)
-        while not self._is_closed:
-            self._raise_error()
-            taken = self._take(1)
-            if taken:
-                return taken[0]
-            await self._running().news(None)
-        raise StopAsyncIteration
+            return reader.take_from(current)
+        return await reader.next_record()
 
-    def _take_from(self, partition: AssignedPartition) -> ConsumerRecord:
-        (record,) = partition.take_records(1)
-        if not partition.has_rows:
-            self._current = None
-            self._to_the_end(partition)
-        return record
+    @property
+    def reader(self) -> Reader:
+        """For `ottla.blocking`. Raises ConsumerClosedError."""
+        return self._reading()
 
-    @staticmethod
-    def _end_s(timeout_s: float | None) -> float | None:
-        return None if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
-
-    async def _wait(self, end_s: float | None) -> bool:
-        """Wait for news; False when the time is over."""
-        if end_s is None:
-            await self._running().news(None)
-            return True
-        left_s = end_s - asyncio.get_running_loop().time()
-        if left_s <= 0:
-            return False
-        await self._running().news(left_s)
-        return True
-
-    def _raise_error(self) -> None:
-        """Before anything is taken: what is raised then takes nothing with it."""
-        for partition in self._running().assigned.values():
-            if partition.error is not None and not partition.paused:
-                self._tell(partition)
-
-    def _tell(self, partition: AssignedPartition) -> None:
-        error, partition.error = partition.error, None
-        self._running().wake()
-        assert error is not None
-        raise error
-
-    def _take(self, count: int) -> list[ConsumerRecord]:
-        taken: list[ConsumerRecord] = []
-        for partition in self._readable():
-            taken += partition.take_records(count - len(taken))
-            self._current = partition if partition.has_rows else None
-            if self._current is None:
-                self._to_the_end(partition)
-            if len(taken) == count:
-                break
-        return taken
-
-    def _take_columns(self) -> dict[TopicPartition, RecordColumns]:
-        taken: dict[TopicPartition, RecordColumns] = {}
-        for partition in self._readable():
-            columns = partition.take_columns()
-            if columns is not None:
-                taken[partition.partition] = columns
-            self._to_the_end(partition)
-        return taken
-
-    def _readable(self) -> list[AssignedPartition]:
-        """Those with something to take; first that of which opened records are here."""
-        found = [
-            partition
-            for partition in self._running().assigned.values()
-            if partition.is_buffered and not partition.paused
-        ]
-        return sorted(found, key=lambda partition: not partition.has_rows)
-
-    def _to_the_end(self, partition: AssignedPartition) -> None:
-        """It had its turn: the others come first next time. What was taken makes room."""
-        assigned = self._running().assigned
-        assigned[partition.partition] = assigned.pop(partition.partition)
-        self._running().wake()
+    def _reading(self) -> Reader:
+        self._running()
+        assert self._reader is not None
+        return self._reader
 
 
 def _read(settings: dict[str, Any]) -> tuple[ConsumerOptions, ClusterOptions]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ottla.base.errors import ErrorCode, UserError
 from ottla.base.ids import TopicPartition
+
+if TYPE_CHECKING:
+    from ottla.client.consumer.record import ConsumerRecord
 
 
 class ConsumerClosedError(UserError):
@@ -55,6 +60,21 @@ class CorruptRecordsError(PartitionError):
     def __init__(self, partition: TopicPartition, offset: int, reason: str) -> None:
         super().__init__(partition, f"at offset {offset}: {reason}")
         self.offset = offset
+
+
+class RecordDeserializationError(PartitionError):
+    """A deserializer cannot read the `part` ("key" or "value") of `record`, which has the bytes.
+
+    The position stays on it: seek past it to go on.
+    """
+
+    def __init__(
+        self, partition: TopicPartition, record: ConsumerRecord, part: str, reason: str
+    ) -> None:
+        super().__init__(partition, f"the {part} at offset {record.offset}: {reason}")
+        self.offset = record.offset
+        self.part = part
+        self.record = record
 
 
 class FetchRefusedError(PartitionError):

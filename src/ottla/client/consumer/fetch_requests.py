@@ -29,9 +29,12 @@ def version_limit(targets: Iterable[Target]) -> int:
 
 
 def fetch_request(
-    asked: SessionRequest, options: ConsumerOptions, *, bytes_max: int
+    asked: SessionRequest, options: ConsumerOptions, *, bytes_max: int, waits: bool = True
 ) -> FetchRequest:
-    """One request; topics by name and by id, of which each version sends what it has."""
+    """One request; topics by name and by id, of which each version sends what it has.
+
+    Where it does not wait, the node answers at once with what is there.
+    """
     topics: dict[tuple[str, bytes], FetchTopic] = {}
     for (name, index), target in asked.changed.items():
         key = name, target.topic_id
@@ -46,7 +49,7 @@ def fetch_request(
             )
         )
     return FetchRequest(
-        max_wait_ms=options.fetch_max_wait_ms,
+        max_wait_ms=options.fetch_max_wait_ms if waits else 0,
         min_bytes=options.fetch_min_bytes,
         max_bytes=bytes_max,
         isolation_level=options.is_committed,
@@ -54,6 +57,7 @@ def fetch_request(
         session_epoch=asked.epoch,
         topics=list(topics.values()),
         forgotten_topics_data=_forgotten(asked.forgotten),
+        rack_id=options.client_rack,
     )
 
 

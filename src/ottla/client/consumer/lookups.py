@@ -10,6 +10,7 @@ from ottla.base.errors import ProtocolError, UserError
 from ottla.client.cluster import Cluster
 from ottla.client.consumer.offset_requests import (
     EPOCHS_FOR_CONSUMERS_SINCE,
+    beginnings,
     epoch_request,
     epochs_of,
     list_offsets_request,
@@ -76,7 +77,7 @@ class Lookups:
         connection = await self._cluster.connection(node_id)
         tasks = [task for task in tasks if task.is_current]
         timeout_ms = self._cluster.options.request_timeout_ms
-        request = list_offsets_request(tasks, self._options, timeout_ms=timeout_ms)
+        request = list_offsets_request(beginnings(tasks), self._options, timeout_ms=timeout_ms)
         answers = offsets_of(await connection.call(request, ListOffsetsResponse))
         for task in tasks:
             answer = answers.get(task.partition.partition)

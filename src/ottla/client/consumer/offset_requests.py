@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from ottla.base.ids import TopicPartition
 from ottla.client.consumer.options import ConsumerOptions
@@ -30,21 +30,37 @@ EPOCHS_FOR_CONSUMERS_SINCE: Final = 3
 """Before that OffsetForLeaderEpoch is for brokers: it needs rights on the cluster."""
 
 
-def list_offsets_request(
-    tasks: Iterable[Task], options: ConsumerOptions, *, timeout_ms: int
-) -> ListOffsetsRequest:
-    """Ask for the offset where each partition is to begin."""
-    topics: dict[str, ListOffsetsTopic] = {}
+class OffsetQuestion(NamedTuple):
+    """What to ask of one partition: a time, LATEST or EARLIEST; and who is believed to lead."""
+
+    timestamp: int
+    leader_epoch: int
+
+
+def beginnings(tasks: Iterable[Task]) -> dict[TopicPartition, OffsetQuestion]:
+    """What to ask to learn where each partition is to begin."""
+    asked: dict[TopicPartition, OffsetQuestion] = {}
     for task in tasks:
-        name, index = task.partition.partition
         reset = task.partition.reset
         assert reset is not None
+        asked[task.partition.partition] = OffsetQuestion(
+            reset.asked_timestamp, task.stamp.leader_epoch
+        )
+    return asked
+
+
+def list_offsets_request(
+    asked: Mapping[TopicPartition, OffsetQuestion], options: ConsumerOptions, *, timeout_ms: int
+) -> ListOffsetsRequest:
+    """Ask one leader."""
+    topics: dict[str, ListOffsetsTopic] = {}
+    for (name, index), question in asked.items():
         topic = topics.setdefault(name, ListOffsetsTopic(name=name, partitions=[]))
         topic.partitions.append(
             ListOffsetsPartition(
                 partition_index=index,
-                current_leader_epoch=task.stamp.leader_epoch,
-                timestamp=reset.asked_timestamp,
+                current_leader_epoch=question.leader_epoch,
+                timestamp=question.timestamp,
             )
         )
     return ListOffsetsRequest(

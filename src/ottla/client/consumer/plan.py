@@ -18,6 +18,9 @@ from ottla.client.remedies import remedy_of
 
 NEVER: Final = float("inf")
 
+_OF_LEADERS: Final = {Need.OFFSET, Need.CHECK}
+"""What only a leader can say."""
+
 STARTS: Final = {"earliest": EARLIEST, "latest": LATEST}
 """What `auto_offset_reset` means, but for none."""
 
@@ -28,6 +31,8 @@ class Task(Struct, frozen=True):
     partition: AssignedPartition
     stamp: Stamp
     version: int
+    is_leader: bool = True
+    """Whether the node that is asked leads, and is no nearer replica."""
 
     @property
     def is_current(self) -> bool:
@@ -36,13 +41,13 @@ class Task(Struct, frozen=True):
 
 
 class NodePlan(Struct):
-    """What one leader is to be asked."""
+    """What one node is to be asked."""
 
     offsets: list[Task] = field(default_factory=list)
     checks: list[Task] = field(default_factory=list)
     fetches: list[Task] = field(default_factory=list)
     buffered: int = 0
-    """Bytes of batches that are here, of all partitions that it leads."""
+    """Bytes of batches that are here, of all partitions that are fetched from it."""
 
 
 class Plan(Struct):
@@ -69,11 +74,14 @@ def look_at(
             _note_refusal(partition, metadata)
             plan.leaderless.add(topic)
             continue
-        node = plan.nodes.setdefault(leader.node.node_id, NodePlan())
-        node.buffered += partition.buffered
         known = metadata.topic(topic)
         stamp = Stamp(known.topic_id if known else bytes(16), leader.epoch)
         need = partition.need(stamp, bytes_max=options.max_partition_fetch_bytes)
+        leader_id = leader.node.node_id
+        source_id = partition.source(leader_id, metadata.nodes, now_ms)
+        asks_leader = need in _OF_LEADERS or source_id == leader_id
+        node = plan.nodes.setdefault(leader_id if asks_leader else source_id, NodePlan())
+        node.buffered += partition.buffered
         if need is Need.NOTHING:
             continue
         if partition.retry_at_ms > now_ms:
@@ -82,12 +90,14 @@ def look_at(
         if need is Need.CHECK:
             partition.drop_buffer()
         wanted = {Need.OFFSET: node.offsets, Need.CHECK: node.checks, Need.FETCH: node.fetches}
-        wanted[need].append(Task(partition, stamp, partition.version))
+        wanted[need].append(Task(partition, stamp, partition.version, asks_leader))
     return plan
 
 
 def _begin(partition: AssignedPartition, options: ConsumerOptions) -> None:
     """Where nobody said where to begin, the setting does."""
+    if partition.awaits_committed:
+        return
     if partition.offset is None and partition.reset is None and partition.error is None:
         start_over(
             partition,

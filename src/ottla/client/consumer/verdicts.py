@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from ottla.base.errors import ErrorCode
-from ottla.client.consumer.assigned import AssignedPartition, Reset
+from ottla.client.consumer.assigned import AssignedPartition, LogBounds, NearReplica, Reset
 from ottla.client.consumer.chunk import Chunk
 from ottla.client.consumer.errors import (
     CorruptRecordsError,
@@ -42,6 +42,11 @@ def fetched(
     partition = task.partition
     if not task.is_current or partition.fetch_offset != asked_offset:
         return False
+    if data.error_code and not task.is_leader:
+        # Whatever is wrong there: the leader knows better, and may name another replica.
+        partition.replica = None
+        partition.retry_later(now_ms)
+        return data.error_code != ErrorCode.OFFSET_OUT_OF_RANGE
     match data.error_code:
         case ErrorCode.NONE:
             _keep(partition, asked_offset, data, options)
@@ -61,6 +66,9 @@ def fetched(
 def _keep(
     partition: AssignedPartition, offset: int, data: PartitionData, options: ConsumerOptions
 ) -> None:
+    partition.bounds = LogBounds(
+        data.log_start_offset, data.last_stable_offset, data.high_watermark
+    )
     if not data.records:
         partition.backoff.reset()
         return
@@ -78,6 +86,24 @@ def _out_of_range(partition: AssignedPartition, options: ConsumerOptions) -> Non
         "an offset is out of range", extra={"partition": partition.partition, "offset": offset}
     )
     start_over(partition, options, OffsetOutOfRangeError(partition.partition, offset))
+
+
+def redirected(
+    task: Task, data: PartitionData, now_ms: float, *, for_ms: float, is_known: bool
+) -> bool:
+    """Whether a leader names a nearer replica (KIP-392); one that is unknown is asked later."""
+    partition = task.partition
+    if data.error_code or data.preferred_read_replica < 0:
+        return False
+    if not task.is_current or not task.is_leader:
+        return False
+    if is_known:
+        known = partition.replica
+        if known is None or known.node_id != data.preferred_read_replica:
+            partition.replica = NearReplica(data.preferred_read_replica, now_ms + for_ms)
+    else:
+        partition.retry_later(now_ms)
+    return True
 
 
 def found(task: Task, answer: ListOffsetsPartitionResponse, now_ms: float) -> bool:

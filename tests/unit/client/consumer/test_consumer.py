@@ -456,7 +456,15 @@ def test_closing_ends_who_reads(cluster: ConsumerCluster) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"group_id": "g"},
+        {"group_id": ""},
+        {"group_instance_id": "without a group"},
+        {"group_protocol": "share"},
+        {"group_remote_assignor": "uniform", "group_id": "g"},
+        {"partition_assignment_strategy": ["of mine"]},
+        {"partition_assignment_strategy": []},
+        {"partition_assignment_strategy": "range"},
+        {"heartbeat_interval_ms": 45_000},
+        {"max_poll_interval_ms": 0},
         {"auto_offset_reset": "newest"},
         {"isolation_level": "serializable"},
         {"fetch_max_bytes": 0},

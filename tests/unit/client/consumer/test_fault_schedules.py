@@ -37,7 +37,8 @@ class Run:
     def __init__(self, make_cluster: MakeCluster, seed: int, faults: Faults) -> None:
         self.random = random.Random(seed)
         self.cluster = make_cluster(seed=seed, faults=faults)
-        self.cluster.network.delay_ms = lambda: ANSWER_MS
+        self.cluster.answer_ms = ANSWER_MS
+        self.cluster.waits = seed % 2 == 1
         self.logs = dict(zip(PARTITIONS, self.cluster.make("t", len(PARTITIONS)), strict=True))
         self.consumer = self.cluster.consumer(max_partition_fetch_bytes=2000, buffer_memory=9000)
         self.consumer.assign(PARTITIONS)
