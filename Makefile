@@ -48,7 +48,7 @@ interop: setup ## Real clients in bulk: librdkafka, kafka-python, aiokafka, kcat
 	$(RUN) -m pytest -m interop $(TESTS)
 
 .PHONY: soak
-soak: setup ## What takes minutes each: librdkafka's slow tests, groups of twenty, older transactions (half an hour)
+soak: setup ## What takes minutes each: librdkafka's slow tests, groups of twenty, older transactions, new seeds (half an hour)
 	$(RUN) -m pytest -m soak $(TESTS)
 
 .PHONY: java

@@ -42,6 +42,16 @@ def test_the_tests_pass(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("ottla-*"))
 
 
+def test_the_tests_without_sockets_pass(tmp_path: Path) -> None:
+    plugins = ["-p", "ottla.testing.pytest_plugin", "-p", "no:cacheprovider"]
+    assert "1 passed" in run(tmp_path, "-m", "pytest", *plugins, "test_memory.py")
+
+
+def test_the_program_without_sockets_runs(tmp_path: Path) -> None:
+    assert run(tmp_path, "memory.py") == "b'an order' with 1 lost answer\n"
+    assert not list(tmp_path.glob("ottla-*"))
+
+
 def test_the_program_runs(tmp_path: Path) -> None:
     assert "stopped cleanly" in run(tmp_path, "orders.py")
     assert not list(tmp_path.glob("ottla-*"))

@@ -10,7 +10,7 @@ import msgspec
 
 from ottla.base.effects import Ticket
 from ottla.base.errors import ErrorCode
-from ottla.groups.consumer_config import ConsumerConfig
+from ottla.groups.consumer_config import ConsumerConfig, ConsumerConfigs
 from ottla.groups.consumer_group import ConsumerGroup
 from ottla.groups.consumer_heartbeat import Caller
 from ottla.groups.consumer_member import ConsumerMember
@@ -62,11 +62,12 @@ class ConsumerBench(GroupBench):
         self.consumer = consumer or ConsumerConfig(
             session_timeout_ms=SESSION_MS, heartbeat_interval_ms=HEARTBEAT_MS
         )
+        self.configs = ConsumerConfigs(self.consumer)
         self.set_topics({"t": 6} if topics is None else topics)
         super().__init__(log, **config)
 
     def make_shard(self) -> GroupShard:
-        return GroupShard(self.config, self.consumer, self.known)
+        return GroupShard(self.config, self.configs, self.known)
 
     def set_topics(self, topics: Mapping[str, int]) -> None:
         """The cluster's topics are these from now on."""

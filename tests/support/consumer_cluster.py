@@ -89,10 +89,18 @@ class ModelLog:
         self.aborted: list[tuple[int, int, int]] = []
         """Producer, first offset, offset of the marker."""
         self.open: dict[int, int] = {}
+        self.near: dict[str, int] = {}
+        """The replica that the leader names to consumers of a rack."""
+        self.near_end: int | None = None
+        """Where the replicas that do not lead end; None for where the leader does."""
 
     @property
     def end(self) -> int:
         return self.batches[-1].next_offset if self.batches else self.start
+
+    @property
+    def stable_end(self) -> int:
+        return min(self.open.values(), default=self.end)
 
     def values(self) -> list[tuple[int, bytes]]:
         """What a reader of everything must see."""
@@ -210,7 +218,11 @@ class ConsumerCluster(ScriptedCluster):
         """Bytes that fetches brought."""
         self.sessions: dict[int, dict[int, _Session]] = {}
         self._session_ids = count(1)
-        self.network.delay_ms = lambda: ANSWER_MS
+        self.waits = False
+        """Whether an answer of a session that has nothing new comes after the time to wait."""
+        self.answer_ms = ANSWER_MS
+        self._held_ms = 0
+        self.network.delay_ms = self._delay_ms
         for node_id, old in list(self.brokers.items()):
             answers: dict[Any, Any] = {
                 **old._answers,
@@ -243,6 +255,11 @@ class ConsumerCluster(ScriptedCluster):
         self.loop.finish(consumer.start_on(self.client()))
         return consumer
 
+    def _delay_ms(self) -> int:
+        """What is sent next is an answer that was just made, or a request, which is not held."""
+        held_ms, self._held_ms = self._held_ms, 0
+        return held_ms or self.answer_ms
+
     def draw(self, one_in: int) -> bool:
         return one_in > 0 and self.random.randrange(one_in) == 0
 
@@ -267,7 +284,7 @@ class ConsumerCluster(ScriptedCluster):
             return self.refusals.pop(0)
         if self.draw(self.faults.refused):
             return ErrorCode.KAFKA_STORAGE_ERROR
-        if log.leader != node_id:
+        if log.leader != node_id and node_id not in log.near.values():
             return ErrorCode.NOT_LEADER_OR_FOLLOWER
         if 0 <= epoch < log.epoch:
             return ErrorCode.FENCED_LEADER_EPOCH
@@ -276,6 +293,8 @@ class ConsumerCluster(ScriptedCluster):
     def _fetch(self, node_id: int, request: FetchRequest) -> FetchResponse | None:
         self._misbehave()
         sessions = self.sessions.setdefault(node_id, {})
+        if request.session_epoch == -1 and not request.session_id:
+            return self._fetch_alone(node_id, request)
         if request.session_epoch == -1:
             sessions.pop(request.session_id, None)
             return FetchResponse()
@@ -294,7 +313,19 @@ class ConsumerCluster(ScriptedCluster):
         self._learn(session, request)
         is_full = request.session_epoch == 0
         answer = self._read(node_id, session, request, is_full=is_full)
-        return None if self.draw(self.faults.lost_answer) else answer(session_id)
+        if self.draw(self.faults.lost_answer):
+            return None
+        response = answer(session_id)
+        if self.waits and not any(_has_news(topic) for topic in response.responses):
+            self._held_ms = request.max_wait_ms
+        return response
+
+    def _fetch_alone(self, node_id: int, request: FetchRequest) -> FetchResponse | None:
+        """Outside of every session."""
+        session = _Session()
+        self._learn(session, request)
+        answer = self._read(node_id, session, request, is_full=True)
+        return None if self.draw(self.faults.lost_answer) else answer(0)
 
     def _learn(self, session: _Session, request: FetchRequest) -> None:
         for topic in request.forgotten_topics_data:
@@ -318,7 +349,7 @@ class ConsumerCluster(ScriptedCluster):
         for partition, asked in session.partitions.items():
             data = self._read_one(node_id, partition, asked, request, room)
             room -= len(data.records or b"")
-            if is_full or data.error_code or data.records:
+            if is_full or _is_news(data):
                 found.setdefault(partition.topic, []).append(data)
         responses = [
             FetchableTopicResponse(
@@ -347,10 +378,16 @@ class ConsumerCluster(ScriptedCluster):
             if log is not None and self.hints:
                 data.current_leader = LeaderIdAndEpoch(leader_id=log.leader, leader_epoch=log.epoch)
             return data
-        if not log.start <= asked.fetch_offset <= log.end:
+        end = log.end if node_id == log.leader or log.near_end is None else log.near_end
+        if not log.start <= asked.fetch_offset <= end:
             data.error_code = ErrorCode.OFFSET_OUT_OF_RANGE
             return data
-        data.high_watermark = log.end
+        data.high_watermark, data.last_stable_offset = log.end, log.stable_end
+        data.log_start_offset = log.start
+        near = log.near.get(request.rack_id, node_id) if node_id == log.leader else node_id
+        if near != node_id and (log.near_end is None or asked.fetch_offset <= log.near_end):
+            data.preferred_read_replica = near
+            return data
         if room > 0 or room == request.max_bytes:
             data.records = log.read(asked.fetch_offset, min(asked.partition_max_bytes, room))
             if data.records:
@@ -367,14 +404,19 @@ class ConsumerCluster(ScriptedCluster):
             topics=[
                 ListOffsetsTopicResponse(
                     name=topic.name,
-                    partitions=[self._offset(node_id, topic.name, p) for p in topic.partitions],
+                    partitions=[
+                        self._offset(
+                            node_id, topic.name, p, is_committed=bool(request.isolation_level)
+                        )
+                        for p in topic.partitions
+                    ],
                 )
                 for topic in request.topics
             ]
         )
 
     def _offset(
-        self, node_id: int, topic: str, asked: ListOffsetsPartition
+        self, node_id: int, topic: str, asked: ListOffsetsPartition, *, is_committed: bool
     ) -> ListOffsetsPartitionResponse:
         log = self.logs.get(TopicPartition(topic, asked.partition_index))
         answer = ListOffsetsPartitionResponse(partition_index=asked.partition_index)
@@ -384,11 +426,13 @@ class ConsumerCluster(ScriptedCluster):
         times = [batch for batch in log.batches if batch.timestamp_ms >= asked.timestamp]
         match asked.timestamp:
             case -1:
-                answer.offset = log.end
+                answer.offset = log.stable_end if is_committed else log.end
             case -2:
                 answer.offset = log.start
             case _ if times:
                 answer.offset = times[0].base_offset
+                answer.timestamp = times[0].timestamp_ms
+                answer.leader_epoch = log.epoch
         return answer
 
     def _epochs(
@@ -410,6 +454,14 @@ class ConsumerCluster(ScriptedCluster):
                 )
             topics.append(OffsetForLeaderTopicResult(topic=topic.topic, partitions=ends))
         return OffsetForLeaderEpochResponse(topics=topics)
+
+
+def _has_news(topic: FetchableTopicResponse) -> bool:
+    return any(_is_news(data) for data in topic.partitions)
+
+
+def _is_news(data: PartitionData) -> bool:
+    return bool(data.records or data.error_code or data.preferred_read_replica >= 0)
 
 
 def _response(

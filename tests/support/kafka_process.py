@@ -21,7 +21,10 @@ CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
 class KafkaProcess:
     """Formats `data` where it is not yet; in a `with` statement it runs, and stops at the end."""
 
-    def __init__(self, folder: Path, data: Path, *, voters_in_log: bool = False) -> None:
+    def __init__(
+        self, folder: Path, data: Path, *, voters_in_log: bool = False, settings: str = ""
+    ) -> None:
+        """`settings` are lines of its properties, stronger than those here."""
         self._folder = folder
         self._data = data
         self._properties = folder / "server.properties"
@@ -50,6 +53,7 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
+{settings}
 """
         )
 

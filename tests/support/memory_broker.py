@@ -21,6 +21,7 @@ from ottla.broker.fetch import FetchPath
 from ottla.broker.fetch_sessions import FetchSessions
 from ottla.broker.group_coordinator import GroupCoordinator
 from ottla.broker.housekeeping import Housekeeping
+from ottla.broker.live_settings import LiveSettings
 from ottla.broker.log_directories import LogDirectories
 from ottla.broker.log_directory import LogDirectory
 from ottla.broker.metadata_service import MetadataService
@@ -110,6 +111,9 @@ class MemoryBroker:
         self.directory = self.directories.metadata
         cluster_id = self.directories.cluster_id
         metadata = await self._join(NODE_ID, cluster_id)
+        live = LiveSettings(settings, NODE_ID)
+        live.look(metadata.image)
+        metadata.follow(live.apply)
         replicas = LocalReplicas(
             NodeId(NODE_ID), self.directories, OpenFiles(self.disk), settings, self.rng
         )
@@ -166,6 +170,7 @@ class MemoryBroker:
             producer_expiration_ms=settings[keys.PRODUCER_ID_EXPIRATION_MS],
         )
         metadata.follow(self.housekeeping.follow)
+        live.follow_with(replicas, moves, self.housekeeping)
         await metadata.unfence()
         self.disk_watch = DiskWatch(
             self.directories,

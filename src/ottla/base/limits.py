@@ -162,6 +162,10 @@ CLIENT_CONNECTIONS_MAX = 1024
 CLIENT_COORDINATORS_KEPT_MAX = 10_000
 """Groups and transactional ids of which a client remembers the coordinator."""
 
+ADMIN_NEW_THINGS_KNOWN_MS_MAX = 5_000
+"""How long administration takes "unknown" for "not heard of yet": after a change, one node may be a
+little behind another."""
+
 PARTITIONER_KEYS_KEPT_MAX = 16_384
 """Keys whose hash a producing client remembers: in Python it costs some microseconds."""
 
@@ -171,3 +175,12 @@ and five times as much memory where records are tiny."""
 
 PROXIED_FRAME_BYTES_MAX = 256 * MIB
 """A longer frame is not passed on to a broker under test: it is no request, nor an answer."""
+
+BLOCKING_HANDED_BYTES_MAX = 4 * MIB
+"""Records of one blocking producer that its loop has not taken yet; whoever sends more waits."""
+
+BLOCKING_HANDED_RECORD_BYTES = 256
+"""What one of them counts for beside its bytes: the objects that carry it."""
+
+BLOCKING_TURN_RECORDS = 1024
+"""Records of one blocking producer that the loop takes before it does other work."""

@@ -100,6 +100,14 @@ class _Candidate(NamedTuple):
     found: Dirtiness
 
 
+class _Crew:
+    """The cleaners of one choice of settings, and the word that they are to go."""
+
+    def __init__(self, cleaners: Sequence[Cleaner]) -> None:
+        self.cleaners = cleaners
+        self.leaving = asyncio.Event()
+
+
 class Cleaning:
     """Compacts the filthiest log, one for each cleaner, and looks again after a pause."""
 
@@ -115,11 +123,11 @@ class Cleaning:
         """`memory` is what one run may take."""
         self._replicas = replicas
         self._clock = clock
-        self._cleaners = cleaners
+        self._crew = _Crew(cleaners)
         self._memory = memory
         self._backoff_ms = backoff_ms
         self._stopping = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[asyncio.Task[None], Cleaner] = {}
         self._busy: set[Partition] = set()
         self._uncleanable: set[Partition] = set()
         self._retries: dict[Partition, Retry] = {}
@@ -128,22 +136,42 @@ class Cleaning:
         self.progress = CleaningProgress()
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._work(cleaner)) for cleaner in self._cleaners]
+        self._employ(self._crew)
+
+    def change(
+        self, cleaners: Sequence[Cleaner], *, memory: CompactionMemory, backoff_ms: int
+    ) -> None:
+        """Go on with other cleaners; those before them end after their present run."""
+        self._memory = memory
+        self._backoff_ms = backoff_ms
+        self._crew.leaving.set()
+        self._crew = _Crew(cleaners)
+        if not self._stopping.is_set():
+            self._employ(self._crew)
+
+    def _employ(self, crew: _Crew) -> None:
+        for cleaner in crew.cleaners:
+            task = asyncio.create_task(self._work(cleaner, crew.leaving))
+            self._tasks[task] = cleaner
+            task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     async def stop(self) -> None:
         """End what is under way: a run is given up, a result that arrived is taken over."""
         self._stopping.set()
-        for cleaner in self._cleaners:
+        self._crew.leaving.set()
+        at_work = dict(self._tasks)
+        for cleaner in at_work.values():
             await cleaner.close()
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*at_work)
 
-    async def _work(self, cleaner: Cleaner) -> None:
-        while not self._stopping.is_set():
+    async def _work(self, cleaner: Cleaner, leaving: asyncio.Event) -> None:
+        while not leaving.is_set():
             if await self._attempt(cleaner):
                 continue
             cleaner.rest()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self._backoff_ms / 1000)
+                await asyncio.wait_for(leaving.wait(), self._backoff_ms / 1000)
+        await cleaner.close()
 
     async def _attempt(self, cleaner: Cleaner) -> bool:
         try:

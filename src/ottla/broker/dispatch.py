@@ -11,9 +11,10 @@ import logging
 from typing import TYPE_CHECKING, cast
 
 from ottla.base.errors import ErrorCode, ProtocolError
-from ottla.broker.handlers import Call, Handler, handlers, served_range
+from ottla.broker.handlers import Call, Handler, served_range
 from ottla.broker.metadata_answers import AnswerKey, MetadataAnswers
 from ottla.broker.replies import Exchange
+from ottla.broker.served_apis import served_apis
 from ottla.broker.transactional_produce import TransactionalProduce
 from ottla.transport.connection import Connection, Reply
 from ottla.wire.compiler import codec
@@ -41,6 +42,7 @@ class Dispatcher:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._served = served_apis(broker.settings)
         self._tasks: set[asyncio.Task[None]] = set()
         self._metadata_answers = MetadataAnswers()
         self._transactional_produce = TransactionalProduce(broker, _blame_ourselves)
@@ -75,7 +77,7 @@ class Dispatcher:
 
     def _serve(self, connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
         header, body = decode_request_header(buffer, start, end)
-        handler = handlers.get(header.api_key)
+        handler = self._served.get(header.api_key)
         if handler is None or header.api_version not in handler.versions:
             return self._refuse_version(connection, header, handler)
         key = None

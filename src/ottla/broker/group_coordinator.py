@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar, cast
 
 from ottla.base.effects import ProducerIdentity, Ticket
@@ -22,13 +22,13 @@ from ottla.broker.replicas import LocalReplicas
 from ottla.broker.topics_watch import TopicsWatch
 from ottla.groups.classic_join import Joining
 from ottla.groups.config import GroupConfig
-from ottla.groups.consumer_config import ConsumerConfig
+from ottla.groups.consumer_config import ConsumerConfig, ConsumerConfigs
 from ottla.groups.consumer_heartbeat import Caller
 from ottla.groups.group import Committer, Group
 from ottla.groups.offset_commits import RETENTION_OF_BROKER, OffsetToCommit, OffsetToDelete
 from ottla.groups.shard import GroupShard
 from ottla.groups.turn import Decided
-from ottla.metadata.image import MetadataDelta, MetadataImage
+from ottla.metadata.image import ConfigResource, MetadataDelta, MetadataImage, ResourceType
 from ottla.settings.broker import BrokerSettings
 from ottla.wire.messages.consumer_group_describe import (
     DescribedGroup as DescribedConsumerGroup,
@@ -68,7 +68,9 @@ class GroupCoordinator:
         self._metadata = metadata
         self._topics = InternalTopics(metadata, replicas.directories, settings)
         self._watch = TopicsWatch(metadata.image)
-        config, consumer = GroupConfig.of(settings), ConsumerConfig.of(settings)
+        self._settings = settings
+        self._consumer = consumer = ConsumerConfigs(ConsumerConfig.of(settings))
+        config = GroupConfig.of(settings)
         self.runtime = CoordinatorRuntime(
             CONSUMER_OFFSETS,
             GROUP_RECORDS,
@@ -84,6 +86,7 @@ class GroupCoordinator:
     def start(self) -> None:
         """Read the shards that are led here, and follow what the metadata says from now on."""
         self._watch.look(self._metadata.image)
+        self._configure(self._metadata.image, self._metadata.image.configs)
         self._metadata.follow(self._follow)
         self.runtime.follow()
 
@@ -95,8 +98,16 @@ class GroupCoordinator:
         await asyncio.gather(*self._forgetting, return_exceptions=True)
         await self.runtime.stop()
 
+    def _configure(self, image: MetadataImage, changed: Iterable[ConfigResource]) -> None:
+        """Let groups have the settings of their own."""
+        for resource in changed:
+            if resource.type == ResourceType.GROUP:
+                texts = image.configs.get(resource, {})
+                self._consumer.set(resource.name, texts, self._settings)
+
     def _follow(self, image: MetadataImage, delta: MetadataDelta) -> None:
         self._watch.follow(image, delta)
+        self._configure(image, delta.configs_changed)
         topic = image.topics_by_name.get(CONSUMER_OFFSETS)
         if self._is_stopped or topic is None:
             return

@@ -57,6 +57,10 @@ class Housekeeping:
         self._tasks: list[asyncio.Task[None]] = []
         self._opening: asyncio.Handle | None = None
 
+    def expire_producers_after(self, expiration_ms: int) -> None:
+        """Remember idempotent producers so long from now on."""
+        self._producer_expiration_ms = expiration_ms
+
     def start(self) -> None:
         self._open_some()
         self._tasks = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from ottla.base.errors import ErrorCode, ProtocolError
@@ -22,6 +22,7 @@ from ottla.metadata.brokers import (
     decide_register_broker,
     decide_unfence_broker,
 )
+from ottla.metadata.configs import ConfigResult, ResourceChange, decide_alter_configs
 from ottla.metadata.decision import Decision
 from ottla.metadata.directories import ReplicaKey, decide_assign_directories
 from ottla.metadata.features import decide_bootstrap
@@ -193,6 +194,26 @@ class MetadataService:
     async def create_partitions(self, request: CreatePartitionsRequest) -> CreatePartitionsResponse:
         return await self._submit(
             lambda image: decide_create_partitions(image, request, rng=self._rng)
+        )
+
+    # -- configurations --------------------------------------------------------------------------
+
+    async def alter_configs(
+        self,
+        changes: Sequence[ResourceChange],
+        *,
+        validate_only: bool = False,
+        replace_all: bool = False,
+    ) -> list[ConfigResult]:
+        """See `decide_alter_configs`. Raises ProtocolError where the log takes no records."""
+        return await self._submit(
+            lambda image: decide_alter_configs(
+                image,
+                changes,
+                settings=self._settings,
+                validate_only=validate_only,
+                replace_all=replace_all,
+            )
         )
 
     # -- producers -------------------------------------------------------------------------------

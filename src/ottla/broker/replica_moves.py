@@ -42,6 +42,10 @@ class ReplicaMoves:
     def __iter__(self) -> Iterator[ReplicaMove]:
         return iter(list(self._moves.values()))
 
+    def set_rate(self, bytes_per_second_max: int) -> None:
+        """Copy at most so many bytes a second from now on, in the moves under way too."""
+        self._bytes_per_second_max = bytes_per_second_max
+
     def start(self) -> None:
         """Begin anew what an earlier run did not finish, and wait for more."""
         interrupted = dict(self._replicas.folders.interrupted)

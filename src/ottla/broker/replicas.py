@@ -228,6 +228,16 @@ class LocalReplicas:
         self.log_starts_moved = True
         self._note_place(partition)
 
+    def follow_settings(self) -> None:
+        """The broker's settings changed: they are the defaults of every topic."""
+        before, now = self._topic_settings, topic_settings.TopicSettings(self._settings)
+        if before.values({}) == now.values({}):
+            return
+        self._topic_settings = now
+        if self._image is not None:
+            for name in {partition.topic for partition in self._by_name.values()}:
+                self._apply_config(name, self._image)
+
     def _apply_config(self, name: str, image: MetadataImage) -> None:
         topic = image.topics_by_name.get(name)
         if topic is None:

@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import errno
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import msgspec
 
 from ottla.base.world import Clock
-from ottla.broker.cleaning import CleanerLostError, Cleaning
+from ottla.broker.cleaning import Cleaner, CleanerLostError, Cleaning
 from ottla.broker.replicas import LocalReplicas
 from ottla.log.compaction.plan import CompactionMemory, CompactionPlan
 from ottla.log.compaction.result import CompactionResult
@@ -122,22 +123,65 @@ class ProcessCleaner:
         await process.wait()
 
 
-def cleaning_of(settings: BrokerSettings, replicas: LocalReplicas, clock: Clock) -> Cleaning:
-    """Compaction as a broker is set to do it, by no process where `log.cleaner.enable` is false.
+class CleaningTerms(NamedTuple):
+    """How many clean, and what each of them may take; equal where nothing has to change."""
 
-    What the settings allow is for all processes together.
+    cleaners: int
+    bytes_per_second: float
+    memory: CompactionMemory
+    backoff_ms: int
+
+    @classmethod
+    def of(cls, settings: BrokerSettings) -> CleaningTerms:
+        """Nobody cleans where `log.cleaner.enable` is false.
+
+        What the settings allow is for all cleaners together.
+        """
+        count = settings[keys.LOG_CLEANER_THREADS] if settings[keys.LOG_CLEANER_ENABLE] else 0
+        share = max(count, 1)
+        return cls(
+            cleaners=count,
+            bytes_per_second=settings[keys.LOG_CLEANER_IO_MAX_BYTES_PER_SECOND] / share,
+            memory=CompactionMemory(
+                map_bytes=settings[keys.LOG_CLEANER_DEDUPE_BUFFER_SIZE] // share,
+                load_factor=settings[keys.LOG_CLEANER_IO_BUFFER_LOAD_FACTOR],
+                io_bytes=settings[keys.LOG_CLEANER_IO_BUFFER_SIZE] // share,
+            ),
+            backoff_ms=settings[keys.LOG_CLEANER_BACKOFF_MS],
+        )
+
+
+class SetCleaning:
+    """Compaction as a broker is set to do it; call it with the settings when they change.
+
+    `cleaner` makes one that reads and writes so many bytes a second.
     """
-    count = settings[keys.LOG_CLEANER_THREADS] if settings[keys.LOG_CLEANER_ENABLE] else 0
-    share = max(count, 1)
-    bytes_per_second = settings[keys.LOG_CLEANER_IO_MAX_BYTES_PER_SECOND] / share
-    return Cleaning(
-        replicas,
-        clock,
-        [ProcessCleaner(bytes_per_second=bytes_per_second) for _ in range(count)],
-        memory=CompactionMemory(
-            map_bytes=settings[keys.LOG_CLEANER_DEDUPE_BUFFER_SIZE] // share,
-            load_factor=settings[keys.LOG_CLEANER_IO_BUFFER_LOAD_FACTOR],
-            io_bytes=settings[keys.LOG_CLEANER_IO_BUFFER_SIZE] // share,
-        ),
-        backoff_ms=settings[keys.LOG_CLEANER_BACKOFF_MS],
-    )
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        replicas: LocalReplicas,
+        clock: Clock,
+        *,
+        cleaner: Callable[[float], Cleaner],
+    ) -> None:
+        self._terms = terms = CleaningTerms.of(settings)
+        self._cleaner = cleaner
+        self.cleaning = Cleaning(
+            replicas,
+            clock,
+            self._cleaners(terms),
+            memory=terms.memory,
+            backoff_ms=terms.backoff_ms,
+        )
+
+    def __call__(self, settings: BrokerSettings) -> None:
+        terms = CleaningTerms.of(settings)
+        if terms != self._terms:
+            self._terms = terms
+            self.cleaning.change(
+                self._cleaners(terms), memory=terms.memory, backoff_ms=terms.backoff_ms
+            )
+
+    def _cleaners(self, terms: CleaningTerms) -> list[Cleaner]:
+        return [self._cleaner(terms.bytes_per_second) for _ in range(terms.cleaners)]

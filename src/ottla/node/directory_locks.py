@@ -6,19 +6,20 @@ import os
 
 from ottla.base.errors import UserError
 from ottla.broker.log_directory import LOCK_FILE
-from ottla.quorum.file_lock import FileLock
+from ottla.quorum.locks import Locks, NotedLock
 
 
 class DirectoryLocks:
     """The data directories that this process holds."""
 
-    def __init__(self, node_id: int) -> None:
+    def __init__(self, node_id: int, locks: Locks) -> None:
         self._note = f"process {os.getpid()} (node {node_id})"
-        self._held: list[FileLock] = []
+        self._locks = locks
+        self._held: list[NotedLock] = []
 
     def hold(self, path: str) -> None:
         """Take a data directory. Raises UserError while another process has it, and OSError."""
-        lock = FileLock(f"{path}/{LOCK_FILE}")
+        lock = self._locks.file(f"{path}/{LOCK_FILE}")
         if not lock.try_acquire(self._note):
             raise UserError(
                 f"the data directory {path} is in use by {lock.note() or 'another process'}: "

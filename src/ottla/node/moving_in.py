@@ -6,7 +6,7 @@ Reads, and changes nothing. One `Item` a subject; a directory can be moved into 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -18,10 +18,13 @@ from ottla.log.checkpoints import MetaProperties
 from ottla.log.inspection.directory_check import TopicFacts, is_closed
 from ottla.log.inspection.scan import Whole, scan
 from ottla.metadata.features import SUPPORTED, unsupported_features
-from ottla.metadata.image import MetadataImage, ResourceType, TopicImage
+from ottla.metadata.image import ConfigResource, MetadataImage, ResourceType, TopicImage
 from ottla.quorum.offline import OfflineMetadata, read_offline
 from ottla.settings import broker as broker_settings
+from ottla.settings import client_metrics as client_metrics_settings
+from ottla.settings import group as group_settings
 from ottla.settings import topic as topic_settings
+from ottla.settings.engine import Change, SettingTable
 from ottla.wire.payloads.internal_topics import (
     CONSUMER_OFFSETS,
     COORDINATOR_TOPICS,
@@ -43,6 +46,12 @@ _KEPT_WORDS: Final = {
     "quota": ("client quotas", "kept; not enforced"),
     "token": ("delegation tokens", "kept; nobody is asked for them"),
     "controller": ("controller registrations", "kept"),
+}
+_TABLES: Final[dict[int, SettingTable]] = {
+    ResourceType.TOPIC: topic_settings.SETTINGS,
+    ResourceType.BROKER: broker_settings.SETTINGS,
+    ResourceType.CLIENT_METRICS: client_metrics_settings.SETTINGS,
+    ResourceType.GROUP: group_settings.SETTINGS,
 }
 
 
@@ -224,20 +233,23 @@ def _topic_id_of(disk: Disk, folder: str) -> bytes | None:
 
 
 def _check_configs(image: MetadataImage) -> Iterator[Item]:
-    known = {
-        ResourceType.TOPIC: {setting.name for setting in topic_settings.SETTINGS},
-        ResourceType.BROKER: {setting.name for setting in broker_settings.SETTINGS}
-        | {setting.name for setting in topic_settings.SETTINGS},
-    }
     for resource, texts in image.configs.items():
         kind = ResourceType(resource.type).name.lower().replace("_", " ")
         subject = f"configs of {kind} {resource.name or 'default'}"
-        ours = known.get(ResourceType(resource.type), set())
-        unknown = sorted(set(texts) - ours)
-        if set(texts) & ours:
-            yield Item(Fate.CARRIES, subject, ", ".join(sorted(set(texts) & ours)))
-        if unknown:
+        ours = _followed(resource, texts)
+        if ours:
+            yield Item(Fate.CARRIES, subject, ", ".join(sorted(ours)))
+        if unknown := sorted(texts.keys() - ours):
             yield Item(Fate.NOTE, subject, f"kept, without effect: {', '.join(unknown)}")
+
+
+def _followed(resource: ConfigResource, texts: Mapping[str, str]) -> set[str]:
+    """The settings that a running broker takes from its metadata."""
+    table = _TABLES.get(resource.type)
+    if table is None:
+        return set()
+    changes = (Change.CLUSTER_WIDE, Change.PER_BROKER) if resource.name else (Change.CLUSTER_WIDE,)
+    return set(table.usable(texts, changes=changes))
 
 
 def _check_kept(image: MetadataImage) -> Iterator[Item]:

@@ -20,6 +20,7 @@ from ottla.broker.fetch import FetchPath
 from ottla.broker.fetch_sessions import FetchSessions
 from ottla.broker.group_coordinator import GroupCoordinator
 from ottla.broker.housekeeping import Housekeeping
+from ottla.broker.live_settings import LiveSettings
 from ottla.broker.log_directories import LogDirectories
 from ottla.broker.metadata_service import MetadataService
 from ottla.broker.produce import ProducePath
@@ -30,15 +31,14 @@ from ottla.log.errors import StorageError
 from ottla.log.open_files import OpenFiles
 from ottla.metadata.brokers import Registration
 from ottla.metadata.image import EndpointImage
-from ottla.node.cleaner import cleaning_of
+from ottla.node.cleaner import SetCleaning
 from ottla.node.directory_locks import DirectoryLocks
-from ottla.node.process import raise_open_files_limit
+from ottla.node.machine import Machine, ThisMachine
 from ottla.quorum.embedded import EmbeddedQuorum
 from ottla.settings import broker as keys
+from ottla.settings.addresses import parse_connections
 from ottla.settings.broker import BrokerSettings
 from ottla.settings.endpoints import Endpoint
-from ottla.transport.clock import SystemClock, SystemRng
-from ottla.transport.disk import LocalDisk
 from ottla.transport.listener import Listener, ListenerLimits, ReadMemory
 
 log = logging.getLogger(__name__)
@@ -92,23 +92,25 @@ class Node:
         return [directory.path for directory in self._directories.online]
 
     @classmethod
-    async def start(cls, settings: BrokerSettings) -> Node:
-        """Open the data, join the cluster, listen.
+    async def start(cls, settings: BrokerSettings, machine: Machine | None = None) -> Node:
+        """Open the data, join the cluster, listen; on this machine where no other is given.
 
         Raises UserError where a person must act: a busy port, a directory in use or not ours.
         """
-        files_limit = raise_open_files_limit()
+        machine = machine or ThisMachine()
         load_handlers()
-        clock, rng, disk = SystemClock(), SystemRng(), LocalDisk()
-        locks = DirectoryLocks(settings[keys.NODE_ID])
+        locks = DirectoryLocks(settings[keys.NODE_ID], machine.locks)
         with contextlib.ExitStack() as undo:
             undo.callback(locks.release)
-            directories = LogDirectories.open(settings, disk, rng, hold=locks.hold)
-            quorum = EmbeddedQuorum(directories.metadata.path, disk=disk, clock=clock)
+            directories = LogDirectories.open(settings, machine.disk, machine.rng, hold=locks.hold)
+            quorum = EmbeddedQuorum(
+                directories.metadata.path,
+                disk=machine.disk,
+                clock=machine.clock,
+                locks=machine.locks,
+            )
             try:
-                node = await cls._start_on(
-                    quorum, directories, locks, settings, clock, rng, files_limit, undo
-                )
+                node = await cls._start_on(quorum, directories, locks, settings, machine, undo)
             except BaseException:
                 await quorum.close()
                 raise
@@ -122,11 +124,10 @@ class Node:
         directories: LogDirectories,
         locks: DirectoryLocks,
         settings: BrokerSettings,
-        clock: SystemClock,
-        rng: SystemRng,
-        files_limit: int,
+        machine: Machine,
         undo: contextlib.ExitStack,
     ) -> Node:
+        clock, rng = machine.clock, machine.rng
         cluster_id = directories.cluster_id
         metadata = await MetadataService.join(
             quorum,
@@ -135,10 +136,13 @@ class Node:
             settings=settings,
             rng=rng,
         )
+        live = LiveSettings(settings, settings[keys.NODE_ID])
+        live.look(metadata.image)
+        metadata.follow(live.apply)
         replicas = LocalReplicas(
             NodeId(settings[keys.NODE_ID]),
             directories,
-            OpenFiles(directories.disk, int(files_limit * OPEN_FILES_SHARE)),
+            OpenFiles(directories.disk, int(machine.open_files_max() * OPEN_FILES_SHARE)),
             settings,
             rng,
         )
@@ -169,7 +173,7 @@ class Node:
             rng=rng,
         )
         dispatcher = Dispatcher(broker)
-        listeners = _bind(dispatcher, settings, clock, undo)
+        listeners = _bind(dispatcher, settings, machine, undo)
         registration = Registration(
             node_id=broker.node_id,
             cluster_id=cluster_id,
@@ -195,6 +199,8 @@ class Node:
             producer_expiration_ms=settings[keys.PRODUCER_ID_EXPIRATION_MS],
         )
         metadata.follow(housekeeping.follow)
+        live.follow_with(replicas, moves, housekeeping)
+        live.follow(lambda settings: _limit_connections(listeners, settings))
         await metadata.unfence()
         lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         disk_watch = _watch_disks(broker, quorum, lost)
@@ -203,8 +209,10 @@ class Node:
         moves.start()
         broker.groups.start()
         broker.transactions.start()
-        cleaning = cleaning_of(settings, replicas, clock)
+        set_cleaning = SetCleaning(settings, replicas, clock, cleaner=machine.cleaner)
+        cleaning = set_cleaning.cleaning
         cleaning.start()
+        live.follow(set_cleaning)
         for listener in listeners:
             await listener.accept()
         return cls(
@@ -310,7 +318,7 @@ def _watch_disks(broker: Broker, quorum: EmbeddedQuorum, lost: asyncio.Future[st
 def _bind(
     dispatcher: Dispatcher,
     settings: BrokerSettings,
-    clock: SystemClock,
+    machine: Machine,
     undo: contextlib.ExitStack,
 ) -> list[Listener]:
     """Take the ports before anything is opened, so that a busy one is told at once."""
@@ -327,11 +335,20 @@ def _bind(
     )
     listeners = []
     for endpoint in settings.endpoints:
-        listener = Listener(endpoint.listener, dispatcher, memory, limits, clock)
+        listener = machine.listener(endpoint.listener, dispatcher, memory, limits)
         listener.bind(endpoint.host, endpoint.port)
         undo.callback(listener.stop_accepting)
         listeners.append(listener)
     return listeners
+
+
+def _limit_connections(listeners: list[Listener], settings: BrokerSettings) -> None:
+    for listener in listeners:
+        listener.limit_connections(
+            settings[keys.MAX_CONNECTIONS],
+            settings[keys.MAX_CONNECTIONS_PER_IP],
+            parse_connections(settings[keys.MAX_CONNECTIONS_PER_IP_OVERRIDES]),
+        )
 
 
 def _endpoints(listeners: list[Listener], settings: BrokerSettings) -> dict[str, EndpointImage]:

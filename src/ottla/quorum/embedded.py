@@ -36,8 +36,7 @@ from ottla.quorum.contract import (
     Snapshot,
     UnexpectedEndError,
 )
-from ottla.quorum.directory_lock import DirectoryLock
-from ottla.quorum.file_lock import FileLock
+from ottla.quorum.locks import Locks, NotedLock, SystemLocks
 from ottla.quorum.log_reader import LogReader
 from ottla.quorum.quorum_state import read_quorum_state, write_quorum_state
 from ottla.quorum.snapshot_files import list_snapshots, read_snapshot, write_snapshot
@@ -59,20 +58,23 @@ _LOG = LogConfig(max_message_bytes=64 * MIB, segment_ms=2**62)
 class EmbeddedQuorum:
     """A `Quorum` on the files of one host."""
 
-    def __init__(self, data_directory: str, *, disk: Disk, clock: Clock) -> None:
+    def __init__(
+        self, data_directory: str, *, disk: Disk, clock: Clock, locks: Locks | None = None
+    ) -> None:
         """Creates the folder where it is missing. Raises OSError.
 
-        `disk` is this machine's: locks are taken on the same paths.
+        `locks` are on paths of `disk`: this machine's where nothing else is said.
         """
         self.data_directory = data_directory
         self.directory = f"{data_directory}/{FOLDER}"
         self._disk = disk
         self._clock = clock
         disk.make_dir(self.directory)
-        self._lock = FileLock(f"{self.directory}/leader.lock")
-        self._directory_lock = DirectoryLock(data_directory)
+        self._locks = locks or SystemLocks()
+        self._lock = self._locks.file(f"{self.directory}/leader.lock")
+        self._directory_lock = self._locks.directory(data_directory)
         self._voters = Voters()
-        self._session: FileLock | None = None
+        self._session: NotedLock | None = None
         self._log: PartitionLog | None = None
         self._leadership: Leadership | None = None
         self._committed = 0
@@ -323,7 +325,7 @@ class EmbeddedQuorum:
     async def open_session(self, node_id: int) -> None:
         """See `Quorum.open_session`."""
         assert self._session is None, "one session for each hold on the quorum"
-        session = FileLock(f"{self.directory}/node-{node_id}.session")
+        session = self._locks.file(f"{self.directory}/node-{node_id}.session")
         if not await _acquire(session, json.dumps({"node_id": node_id, "pid": os.getpid()})):
             raise NodeIdInUseError(
                 f"node id {node_id} is in use in the data directory {self.data_directory}, by "
@@ -344,7 +346,7 @@ class EmbeddedQuorum:
 
     def _is_live(self, path: str) -> bool:
         is_ours = self._session is not None and self._session.path == path
-        return is_ours or FileLock(path).is_held_by_anyone()
+        return is_ours or self._locks.file(path).is_held_by_anyone()
 
     async def watch_sessions(self) -> AsyncIterator[frozenset[int]]:
         """See `Quorum.watch_sessions`."""
@@ -371,7 +373,7 @@ class EmbeddedQuorum:
         self._announce()
 
 
-async def _acquire(lock: FileLock, note: str) -> bool:
+async def _acquire(lock: NotedLock, note: str) -> bool:
     """Take a lock unless somebody holds it for longer than a look at it takes."""
     for _ in range(_LOCK_TRIES):
         if lock.try_acquire(note):
@@ -380,7 +382,7 @@ async def _acquire(lock: FileLock, note: str) -> bool:
     return False
 
 
-def _read_note(lock: FileLock) -> str:
+def _read_note(lock: NotedLock) -> str:
     """Who holds a lock, in words."""
     try:
         note = json.loads(lock.note())

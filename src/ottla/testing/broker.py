@@ -15,55 +15,42 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
 
-from ottla.base.errors import ErrorCode, ProtocolError, UserError
-from ottla.base.ids import ZERO_UUID
+from ottla.base.errors import UserError
+from ottla.client.connector import Connector, connect_tcp
 from ottla.testing.direct_call import ask
 from ottla.testing.fault_proxy import FaultProxy
 from ottla.testing.faults import Faults
+from ottla.testing.kafka_releases import ApiVersions, limits_of
 from ottla.testing.loop_thread import LoopThread
-from ottla.wire.messages.create_topics import (
-    CreatableTopic,
-    CreatableTopicConfig,
-    CreateTopicsRequest,
-    CreateTopicsResponse,
-)
-from ottla.wire.messages.delete_topics import (
-    DeleteTopicsRequest,
-    DeleteTopicsResponse,
-    DeleteTopicState,
-)
+from ottla.testing.settings import SettingValue, settings_for_tests
+from ottla.testing.topics import created, creation, deleted, deletion
+from ottla.wire.messages.create_topics import CreateTopicsResponse
+from ottla.wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicsResponse
+from ottla.wire.schema import Message
 
 if TYPE_CHECKING:
     from ottla.testing.broker_process import BrokerProcess
     from ottla.testing.broker_thread import BrokerThread
+    from ottla.testing.memory_network import MemoryNetwork
 
-Form = Literal["thread", "process"]
-"""`thread`: in this process, there at once. `process`: another one, which `kill` really kills."""
-FORMS: Final = ("thread", "process")
+R = TypeVar("R", bound=Message)
 
-SettingValue = str | int | float | bool
-
-FOR_TESTS: Final[Mapping[str, str]] = {
-    # A new group waits three seconds for more members, which no test wants.
-    "group.initial.rebalance.delay.ms": "0",
-    # Fifty partitions each are made for clusters; a test pays for every one.
-    "offsets.topic.num.partitions": "1",
-    "transaction.state.log.num.partitions": "1",
-}
-"""Settings that differ from a broker's defaults, unless the test says otherwise."""
-
-_TIMEOUT_MS: Final = 30_000
-_OURS: Final = frozenset({"listeners", "advertised.listeners", "log.dir", "log.dirs"})
+Form = Literal["thread", "process", "memory"]
+"""`thread`: in this process, there at once. `process`: another one, which `kill` really kills.
+`memory`: as `thread`, without any socket or file, for Ottla's own clients by its `connector`."""
+FORMS: Final = ("thread", "process", "memory")
 
 
 class TemporaryBroker:
     """A broker on a free port of 127.0.0.1, its data in a temporary folder.
 
     `settings` are a broker's by their Kafka names. With a `folder` the data is kept there, and
-    stays. `bootstrap` stays the same over `restart` and `kill`, and so does the data. Between
-    clients and the broker stands a proxy, in which `faults` lets requests go wrong.
+    stays. `api_versions` lets it offer no more than an older broker: "2.1", "2.8", "3.0" or "3.9",
+    or first and last versions of single APIs, as {"Fetch": (4, 10)}. `bootstrap` stays the same
+    over `restart` and `kill`, and so does the data. Between clients and the broker stands a proxy,
+    in which `faults` lets requests go wrong.
     """
 
     def __init__(
@@ -72,19 +59,21 @@ class TemporaryBroker:
         *,
         form: Form = "thread",
         folder: Path | None = None,
+        api_versions: ApiVersions | None = None,
     ) -> None:
         if form not in FORMS:
             raise UserError(f"a broker's form is one of {', '.join(FORMS)}, not {form!r}")
-        texts = {name: _text(value) for name, value in (settings or {}).items()}
-        if taken := _OURS & texts.keys():
-            raise UserError(f"{', '.join(sorted(taken))} cannot be set: a TemporaryBroker does it")
+        if form == "memory" and folder is not None:
+            raise UserError("a broker in memory keeps nothing in a folder")
         self.form = form
-        self.settings = {**FOR_TESTS, **texts}
+        self.settings = settings_for_tests(settings, api_versions)
+        self._limits = limits_of(api_versions) if api_versions else {}
         self.faults = Faults(cut_all=self._cut_all)
         self._kept_folder = folder
         self._folder: Path | None = None
         self._loop: LoopThread | None = None
         self._proxy = FaultProxy(self.faults)
+        self._network: MemoryNetwork | None = None
         self._server: BrokerProcess | BrokerThread | None = None
         self._told = ""
 
@@ -104,7 +93,12 @@ class TemporaryBroker:
     def bootstrap(self) -> str:
         """What clients take as `bootstrap.servers`; known from the first start on."""
         assert self._proxy.port, "the broker was never started"
-        return f"127.0.0.1:{self._proxy.port}"
+        return f"{self._proxy.host}:{self._proxy.port}"
+
+    @property
+    def connector(self) -> Connector:
+        """What Ottla's own clients connect by; only the form in memory needs it."""
+        return connect_tcp if self._network is None else self._network.connect
 
     @property
     def running(self) -> bool:
@@ -167,8 +161,10 @@ class TemporaryBroker:
 
     def _prepare(self) -> BrokerProcess | BrokerThread:
         """All that stays over restarts: the folder, the loop, the port."""
-        self._folder = folder = self._kept_folder or Path(tempfile.mkdtemp(prefix="ottla-"))
         self._loop = loop = LoopThread("ottla-broker")
+        if self.form == "memory":
+            return self._prepare_in_memory(loop)
+        self._folder = folder = self._kept_folder or Path(tempfile.mkdtemp(prefix="ottla-"))
         loop.run(self._proxy.open())
         settings = {
             **self.settings,
@@ -178,13 +174,30 @@ class TemporaryBroker:
         }
         log_file = folder / "broker.log"
         if self.form == "thread":
-            from ottla.testing.broker_thread import BrokerThread
+            from ottla.testing.broker_thread import BrokerThread, FileLog
 
-            return BrokerThread(settings, loop=loop, log_file=log_file)
+            return BrokerThread(settings, loop=loop, log=FileLog(log_file))
         from ottla.testing.broker_process import BrokerProcess, child_command
 
         remove = None if folder == self._kept_folder else folder
         return BrokerProcess(child_command(settings, remove=remove), errors=log_file)
+
+    def _prepare_in_memory(self, loop: LoopThread) -> BrokerThread:
+        from ottla.testing.broker_thread import BrokerThread, TextLog
+        from ottla.testing.memory_broker import FRONT, memory_settings
+        from ottla.testing.memory_machine import memory_machine
+        from ottla.testing.memory_network import MemoryNetwork
+        from ottla.testing.memory_proxy import MemoryFaultProxy
+
+        network = self._network = MemoryNetwork(loop.loop)
+        self._proxy = MemoryFaultProxy(self.faults, network, FRONT)
+        loop.run(self._proxy.open())
+        return BrokerThread(
+            memory_settings(self.settings),
+            loop=loop,
+            log=TextLog(),
+            machine=memory_machine(network),
+        )
 
     def _cut_all(self) -> int:
         assert self._loop is not None, "the broker does not run"
@@ -208,39 +221,23 @@ class TemporaryBroker:
         Raises ProtocolError where the broker refuses.
         """
         name = name or f"topic-{secrets.token_hex(4)}"
-        topic = CreatableTopic(
-            name=name,
-            num_partitions=partitions,
-            replication_factor=1,
-            assignments=[],
-            configs=[
-                CreatableTopicConfig(name=key, value=_text(value))
-                for key, value in (configs or {}).items()
-            ],
-        )
-        request = CreateTopicsRequest(topics=[topic], timeout_ms=_TIMEOUT_MS)
-        (done,) = ask(self._address, request, CreateTopicsResponse).topics
-        _raise_refusal(done.error_code, done.error_message or name)
+        created(self._ask(creation(name, partitions, configs or {}), CreateTopicsResponse))
         return name
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic. Raises ProtocolError where the broker refuses."""
-        topic = DeleteTopicState(name=name, topic_id=ZERO_UUID)
-        request = DeleteTopicsRequest(topics=[topic], timeout_ms=_TIMEOUT_MS)
-        (done,) = ask(self._address, request, DeleteTopicsResponse).responses
-        _raise_refusal(done.error_code, done.error_message or name)
+        limit = self._limits.get("DeleteTopics", DeleteTopicsRequest.VERSIONS)
+        request = deletion(name, version=limit.max)
+        deleted(name, self._ask(request, DeleteTopicsResponse))
 
-    @property
-    def _address(self) -> tuple[str, int]:
-        """The broker's own, past the proxy."""
+    def _ask(self, request: Message, answer: type[R]) -> R:
+        """Past the proxy."""
         assert self._server is not None, "the broker does not run"
-        return self._server.address
+        limit = self._limits.get(type(request).__name__.removesuffix("Request"))
+        at_most = None if limit is None else limit.max
+        if self._network is None:
+            return ask(self._server.address, request, answer, at_most=at_most)
+        from ottla.testing.memory_broker import ask_in_memory
 
-
-def _raise_refusal(error_code: int, message: str) -> None:
-    if error_code != ErrorCode.NONE:
-        raise ProtocolError(ErrorCode(error_code), message)
-
-
-def _text(value: SettingValue) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        assert self._loop is not None
+        return self._loop.run(ask_in_memory(self._network, request, answer))

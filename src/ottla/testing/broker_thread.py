@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from ottla.broker.discovery import load_handlers
 from ottla.node.logging import LineFormatter
+from ottla.node.machine import Machine
 from ottla.node.node import Node
 from ottla.settings.broker import BrokerSettings
 from ottla.testing.loop_thread import LoopThread
@@ -18,13 +20,64 @@ _FLOORS: Final = re.compile(r"ottla\.(node|broker|quorum|transport|log|groups|tr
 """Whose loggers only a broker speaks through; our clients have others."""
 
 
+class Log(Protocol):
+    """Where what a broker tells is kept over its restarts."""
+
+    def handler(self) -> logging.Handler:
+        """Adds to it."""
+        ...
+
+    def text(self) -> str:
+        """All of it."""
+        ...
+
+
+class FileLog:
+    """In a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def handler(self) -> logging.Handler:
+        """See `Log`."""
+        return logging.FileHandler(self._path, encoding="utf-8")
+
+    def text(self) -> str:
+        """See `Log`."""
+        return self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+
+
+class TextLog:
+    """In memory."""
+
+    def __init__(self) -> None:
+        self._stream = io.StringIO()
+
+    def handler(self) -> logging.Handler:
+        """See `Log`."""
+        return logging.StreamHandler(self._stream)
+
+    def text(self) -> str:
+        """See `Log`."""
+        return self._stream.getvalue()
+
+
 class BrokerThread:
     """`node.Node` on a loop of another thread; the thread is whoever's made it."""
 
-    def __init__(self, settings: Mapping[str, str], *, loop: LoopThread, log_file: Path) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, str],
+        *,
+        loop: LoopThread,
+        log: Log,
+        machine: Machine | None = None,
+    ) -> None:
+        """On this machine where no other is given."""
         self._texts = dict(settings)
         self._loop = loop
-        self._log = _ThreadLog(log_file, loop)
+        self._log = _ThreadLog(log, loop)
+        self._machine = machine
         self._node: Node | None = None
 
     @property
@@ -43,7 +96,7 @@ class BrokerThread:
         load_handlers()  # so that their loggers are there
         self._log.begin()
         try:
-            self._node = self._loop.run(Node.start(BrokerSettings(self._texts)))
+            self._node = self._loop.run(Node.start(BrokerSettings(self._texts), self._machine))
         except BaseException:
             self._log.end()
             raise
@@ -78,16 +131,16 @@ class BrokerThread:
 
 
 class _ThreadLog:
-    """A file with what is logged in one thread."""
+    """What is logged in one thread."""
 
-    def __init__(self, path: Path, loop: LoopThread) -> None:
-        self._path = path
+    def __init__(self, log: Log, loop: LoopThread) -> None:
+        self._log = log
         self._loop = loop
         self._handler: logging.Handler | None = None
 
     def begin(self) -> None:
         assert self._loop.ident is not None
-        self._handler = logging.FileHandler(self._path, encoding="utf-8")
+        self._handler = self._log.handler()
         self._handler.setFormatter(LineFormatter())
         _DIVERSION.begin(self._loop.ident, self._handler)
 
@@ -98,7 +151,7 @@ class _ThreadLog:
         self._handler.close()
 
     def text(self) -> str:
-        return self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+        return self._log.text()
 
 
 class _Diversion(logging.Filter):

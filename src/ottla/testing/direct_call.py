@@ -1,4 +1,4 @@
-"""One request to a broker of this very release, past every proxy: no versions to agree on."""
+"""One request to a broker of which it is known what it speaks, past every proxy."""
 
 from __future__ import annotations
 
@@ -18,9 +18,15 @@ _SIZE: Final = struct.Struct(">i")
 _CLIENT_ID: Final = "ottla-testing"
 
 
-def ask(address: tuple[str, int], request: Message, answer: type[R]) -> R:
-    """Connect, ask in the newest version, disconnect. Raises OSError where nobody answers."""
-    version = request.VERSIONS.max
+def ask(
+    address: tuple[str, int], request: Message, answer: type[R], *, at_most: int | None = None
+) -> R:
+    """Connect, ask in the newest version, or in an older one, disconnect.
+
+    Raises OSError where nobody answers.
+    """
+    newest = request.VERSIONS.max
+    version = newest if at_most is None else min(newest, at_most)
     frame = request_frame(request, version=version, correlation_id=0, client_id=_CLIENT_ID)
     with socket.create_connection(address, ANSWER_SECONDS_MAX) as connection:
         connection.sendall(frame)

@@ -24,8 +24,8 @@ from ottla.wire.messages.produce import ProduceRequest
 from ottla.wire.schema import Message, requests
 
 _SIZE: Final = struct.Struct(">i")
-_HOST: Final = "127.0.0.1"
-_READ_AHEAD_BYTES: Final = 256 * KIB
+HOST: Final = "127.0.0.1"
+READ_AHEAD_BYTES: Final = 256 * KIB
 _ENDS: Final = (OSError, EOFError, ProtocolError)
 """How a connection ends: by either end, or by what is no request."""
 
@@ -38,16 +38,18 @@ class FaultProxy:
     """
 
     def __init__(self, faults: Faults) -> None:
+        self.host = HOST
         self.port = 0
         self.target: tuple[str, int] | None = None
         self._faults = faults
-        self._links: set[_Link] = set()
+        # In the order of their making, so that a run of a test is like the one before.
+        self._links: dict[_Link, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
         """Take a port, and keep it."""
-        self._server = await asyncio.start_server(self._accept, _HOST, 0, limit=_READ_AHEAD_BYTES)
+        self._server = await asyncio.start_server(self.accept, HOST, 0, limit=READ_AHEAD_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -66,7 +68,8 @@ class FaultProxy:
             link.cut()
         return len(links)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a client."""
         task = asyncio.ensure_future(self._serve(_Stream(reader, writer)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -77,21 +80,27 @@ class FaultProxy:
             client.cut()
             return
         link = _Link(client, broker, self._faults)
-        self._links.add(link)
+        self._links[link] = None
         try:
             await link.run()
         finally:
-            self._links.discard(link)
+            self._links.pop(link, None)
 
     async def _connect(self) -> _Stream | None:
         """A connection to the broker, where there is one."""
         if self.target is None:
             return None
         try:
-            ends = await asyncio.open_connection(*self.target, limit=_READ_AHEAD_BYTES)
+            ends = await self.dial(self.target)
         except OSError:  # the broker has gone, as brokers under test do
             return None
         return _Stream(*ends)
+
+    async def dial(
+        self, target: tuple[str, int]
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the broker. Raises OSError."""
+        return await asyncio.open_connection(*target, limit=READ_AHEAD_BYTES)
 
 
 class _Stream(NamedTuple):

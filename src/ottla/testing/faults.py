@@ -165,11 +165,16 @@ class Faults:
 
 def api_key(name: str) -> int:
     """The key of an API. Raises ValueError, with the names there are, for no API."""
-    load_all()
-    names = {kind.__name__.removesuffix("Request"): kind.API_KEY for kind in requests.values()}
+    names = api_names()
     if name not in names:
         raise ValueError(f"{name!r} is no API; there are {', '.join(sorted(names))}")
     return names[name]
+
+
+def api_names() -> dict[str, int]:
+    """The key of every API that is declared, by its name in Kafka."""
+    load_all()
+    return {kind.__name__.removesuffix("Request"): kind.API_KEY for kind in requests.values()}
 
 
 def error_code(error: ErrorCode | str | int) -> ErrorCode:

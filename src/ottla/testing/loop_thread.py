@@ -24,7 +24,7 @@ class LoopThread:
         self._end: asyncio.Event
         self._thread = threading.Thread(target=lambda: run(self._main()), name=name, daemon=True)
         self._thread.start()
-        self._loop = self._begun.result(ANSWER_SECONDS_MAX)
+        self.loop = self._begun.result(ANSWER_SECONDS_MAX)
 
     @property
     def ident(self) -> int | None:
@@ -33,7 +33,7 @@ class LoopThread:
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine there, and wait for it; what it raises is raised here."""
-        waiting = asyncio.run_coroutine_threadsafe(main, self._loop)
+        waiting = asyncio.run_coroutine_threadsafe(main, self.loop)
         try:
             return waiting.result(ANSWER_SECONDS_MAX)
         except BaseException:
@@ -50,7 +50,7 @@ class LoopThread:
 
     def stop(self) -> None:
         """End the loop and the thread; what still runs there is cancelled."""
-        self._loop.call_soon_threadsafe(self._end.set)
+        self.loop.call_soon_threadsafe(self._end.set)
         self._thread.join(ANSWER_SECONDS_MAX)
 
     async def _main(self) -> None:

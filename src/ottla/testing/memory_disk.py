@@ -419,7 +419,8 @@ def _any_content(history: FileHistory, rng: Rng | None) -> bytes:
 
 
 def _files(folder: FolderNode) -> Iterator[FileNode]:
-    for node in folder.names.values():
+    # A copy: a thread may look while the loop's makes files.
+    for node in list(folder.names.values()):
         if isinstance(node, FolderNode):
             yield from _files(node)
         else:

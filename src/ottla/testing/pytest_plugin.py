@@ -5,6 +5,11 @@
 
 `ottla_broker` starts when the first test wants it, serves all of them and is gone at the end. A
 test that stops it, or lets requests fail, leaves a running and faultless one to the next test.
+`ottla_memory_broker` is the same without a socket, for Ottla's own clients:
+
+    async def test_orders(ottla_memory_broker, ottla_topic):
+        broker = ottla_memory_broker
+        async with Producer(broker.bootstrap, connector=broker.connector) as producer: ...
 
 Every run of every user imports this file: nothing heavy is imported before a broker is wanted.
 """
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 FORM: Final = "ottla_broker_form"
 SETTINGS: Final = "ottla_broker_settings"
 BROKER_MARK: Final = "ottla_broker"
+MEMORY_BROKER: Final = "ottla_memory_broker"
 TOPIC_MARK: Final = "ottla_topic"
 LOG_CHARACTERS_SHOWN: Final = 20_000
 _NAME_LENGTH_MAX: Final = 100
@@ -38,8 +44,8 @@ class BrokerWish(NamedTuple):
 
 _WISHES: Final = pytest.StashKey[dict[str, BrokerWish]]()
 """Wishes by what is in them: pytest shares a broker among tests whose wish is the same object."""
-_RUNNING: Final[pytest.StashKey[list[TemporaryBroker]]] = pytest.StashKey()
-_LOG_BEFORE: Final = pytest.StashKey[int]()
+_RUNNING: Final[pytest.StashKey[list[tuple[str, TemporaryBroker]]]] = pytest.StashKey()
+_LOG_BEFORE: Final[pytest.StashKey[dict[TemporaryBroker, int]]] = pytest.StashKey()
 
 # -- settings of the test run ----------------------------------------------------------------------
 
@@ -49,13 +55,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         FORM,
         default="thread",
-        help="Form of the fixture ottla_broker: thread (in this process) or process.",
+        help="Form of the fixture ottla_broker: thread (in this process), process or memory.",
     )
     parser.addini(
         SETTINGS,
         type="linelist",
         default=[],
-        help="Settings of the fixture ottla_broker, one KEY=VALUE a line, by their Kafka names.",
+        help="Settings of the fixtures' brokers, one KEY=VALUE a line, by their Kafka names.",
     )
 
 
@@ -77,14 +83,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give tests with a marker their broker: the fixture serves one wish at a time."""
+    names = metafunc.fixturenames
+    if TOPIC_MARK in names and not {BROKER_MARK, MEMORY_BROKER} & set(names):
+        names.append(BROKER_MARK)  # a topic is on the broker that the test wants, or on this one
     marks = list(metafunc.definition.iter_markers(BROKER_MARK))
-    if not marks or BROKER_MARK not in metafunc.fixturenames:
-        return
-    wish = _wish_of(metafunc.config, marks)
+    if marks and BROKER_MARK in names:
+        _share(metafunc, BROKER_MARK, _wish_of(metafunc.config, marks))
+    if marks and MEMORY_BROKER in names:
+        _share(metafunc, MEMORY_BROKER, _in_memory(_wish_of(metafunc.config, marks)))
+
+
+def _share(metafunc: pytest.Metafunc, fixture: str, wish: BrokerWish) -> None:
+    """Let the fixture serve this wish, of which there is one object for all who have it."""
     names = [f"{name}={value}" for name, value in wish.settings.items()]
     label = ",".join([wish.form, *names])
     wish = metafunc.config.stash[_WISHES].setdefault(label, wish)
-    metafunc.parametrize(BROKER_MARK, [wish], indirect=True, scope="session", ids=[label])
+    metafunc.parametrize(fixture, [wish], indirect=True, scope="session", ids=[label])
+
+
+def _in_memory(wish: BrokerWish) -> BrokerWish:
+    return wish._replace(form="memory")
 
 
 def _wish_of(config: pytest.Config, marks: list[pytest.Mark]) -> BrokerWish:
@@ -117,30 +135,43 @@ def _dotted(named: Mapping[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def ottla_broker(request: pytest.FixtureRequest) -> Iterator[TemporaryBroker]:
     """A broker for all tests: see `ottla.testing.broker.TemporaryBroker`."""
+    yield from _serve(request, getattr(request, "param", None) or _wish_of(request.config, []))
+
+
+@pytest.fixture(scope="session")
+def ottla_memory_broker(request: pytest.FixtureRequest) -> Iterator[TemporaryBroker]:
+    """A broker for all tests without sockets: its `connector` is how Ottla's clients reach it."""
+    wish = getattr(request, "param", None) or _in_memory(_wish_of(request.config, []))
+    yield from _serve(request, wish)
+
+
+def _serve(request: pytest.FixtureRequest, wish: BrokerWish) -> Iterator[TemporaryBroker]:
     from ottla.testing.broker import TemporaryBroker
 
-    wish = getattr(request, "param", None) or _wish_of(request.config, [])
     running = request.config.stash[_RUNNING]
     with TemporaryBroker(wish.settings, form=wish.form) as broker:
-        running.append(broker)
+        entry = request.fixturename or BROKER_MARK, broker
+        running.append(entry)
         try:
             yield broker
         finally:
-            running.remove(broker)
+            running.remove(entry)
 
 
 @pytest.fixture
-def ottla_topic(request: pytest.FixtureRequest, ottla_broker: TemporaryBroker) -> Iterator[str]:
-    """The name of a topic of this test alone; deleted after it."""
+def ottla_topic(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a topic of this test alone, on the broker that it wants; deleted after it."""
+    is_in_memory = MEMORY_BROKER in request.fixturenames
+    broker: TemporaryBroker = request.getfixturevalue(
+        MEMORY_BROKER if is_in_memory else BROKER_MARK
+    )
     mark = request.node.get_closest_marker(TOPIC_MARK)
     wanted = dict(mark.kwargs) if mark else {}
     partitions = wanted.pop("partitions", mark.args[0] if mark and mark.args else 1)
-    name = ottla_broker.create_topic(
-        _topic_name(request.node.name), partitions, configs=_dotted(wanted)
-    )
+    name = broker.create_topic(_topic_name(request.node.name), partitions, configs=_dotted(wanted))
     yield name
-    _recover(ottla_broker)
-    _delete(ottla_broker, name)
+    _recover(broker)
+    _delete(broker, name)
 
 
 def _delete(broker: TemporaryBroker, topic: str) -> None:
@@ -173,16 +204,16 @@ def _recover(broker: TemporaryBroker) -> None:
 
 
 def _brokers_of(item: pytest.Item) -> list[TemporaryBroker]:
-    """The broker that runs, where this test has to do with it."""
-    running = item.config.stash[_RUNNING]
-    return list(running) if BROKER_MARK in getattr(item, "fixturenames", ()) else []
+    """The brokers that run, as far as this test has to do with them."""
+    names = getattr(item, "fixturenames", ())
+    return [broker for fixture, broker in item.config.stash[_RUNNING] if fixture in names]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Remember where the test's part of the log begins."""
     for broker in _brokers_of(item):
-        item.stash[_LOG_BEFORE] = len(broker.log())
+        item.stash.setdefault(_LOG_BEFORE, {})[broker] = len(broker.log())
     return (yield)
 
 
@@ -203,7 +234,7 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         for broker in _brokers_of(item):
-            told = broker.log()[item.stash.get(_LOG_BEFORE, 0) :]
+            told = broker.log()[item.stash.get(_LOG_BEFORE, {}).get(broker, 0) :]
             if told:
                 report.sections.append(("log of ottla_broker", told[-LOG_CHARACTERS_SHOWN:]))
     return report

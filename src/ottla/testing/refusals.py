@@ -17,7 +17,7 @@ from ottla.wire.messages.describe_log_dirs import (
     DescribeLogDirsResponse,
     DescribeLogDirsResult,
 )
-from ottla.wire.messages.fetch import FetchRequest
+from ottla.wire.messages.fetch import FetchRequest, FetchResponse
 from ottla.wire.messages.metadata import MetadataRequest, MetadataResponse
 from ottla.wire.schema import (
     ArrayOf,
@@ -61,6 +61,8 @@ ERRORS_OF_SESSIONS: Final = frozenset(
 )
 """The only errors of a whole Fetch; all others are told for each partition."""
 
+NO_SESSION: Final = 0
+
 _ALIASES: Final = {"partition_index": "partition", "topic_name": "name"}
 """Names in answers, and what the same is called in the request."""
 
@@ -77,6 +79,9 @@ def refused(request: Message, error: ErrorCode, *, version: int) -> tuple[Messag
     mirror = _Mirror(error, version, by_item=_is_told_by_item(request, error))
     response = mirror.of(responses[request.API_KEY], request)
     assert isinstance(response, Message)
+    if isinstance(response, FetchResponse):
+        # The broker has not seen what the request says of the session: there is none from now on.
+        response.session_id = NO_SESSION
     return response, version
 
 

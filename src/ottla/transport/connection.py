@@ -141,11 +141,15 @@ class Connection(asyncio.BufferedProtocol):
         self.peer_address = _address(stream.get_extra_info("peername"))
         self.local_address = _address(stream.get_extra_info("sockname"))
         self.last_progress_ms = self._owner.clock.monotonic_ms()
-        sock: socket.socket = stream.get_extra_info("socket")
         if not self._owner.admit(self):
             stream.abort()
             return
-        self._outbox = Outbox(
+        self._outbox = self.open_outbox(stream)
+
+    def open_outbox(self, stream: asyncio.Transport) -> Outbox:
+        """The sending half; streams that are no sockets override it."""
+        sock: socket.socket = stream.get_extra_info("socket")
+        return Outbox(
             sock.fileno(),
             self._owner.loop,
             on_room=self._outbox_has_room,

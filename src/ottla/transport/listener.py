@@ -7,6 +7,8 @@ import errno
 import logging
 import socket
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ottla.base.errors import UserError
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 IDLE_SWEEPS_PER_LIMIT = 10
 SHORTAGE_CHECK_SECONDS = 0.05
 OS_DEFAULT = -1
+NO_IPS: Mapping[str, int] = MappingProxyType({})
 
 
 class ListenerLimits(NamedTuple):
@@ -32,6 +35,7 @@ class ListenerLimits(NamedTuple):
     backlog: int  # socket.listen.backlog.size
     send_buffer_bytes: int  # socket.send.buffer.bytes
     receive_buffer_bytes: int  # socket.receive.buffer.bytes
+    connections_of_ips: Mapping[str, int] = NO_IPS  # max.connections.per.ip.overrides
 
 
 class ReadMemory:
@@ -88,6 +92,16 @@ class Listener:
         if self._limits.idle_ms_max >= 0:
             self._schedule_sweep()
 
+    def limit_connections(
+        self, connections_max: int, per_ip_max: int, of_ips: Mapping[str, int] = NO_IPS
+    ) -> None:
+        """Hold those who come from now on to other limits; nobody is sent away."""
+        self._limits = self._limits._replace(
+            connections_max=connections_max,
+            connections_per_ip_max=per_ip_max,
+            connections_of_ips=of_ips,
+        )
+
     def stop_accepting(self) -> None:
         """Give the address back, whether or not anybody was accepted there."""
         for server in self._servers:
@@ -120,7 +134,8 @@ class Listener:
         if len(self.connections) >= self._limits.connections_max:
             log.warning("refused a connection: max.connections is reached", extra={"peer": ip})
             return False
-        if self._per_ip[ip] >= self._limits.connections_per_ip_max:
+        limits = self._limits
+        if self._per_ip[ip] >= limits.connections_of_ips.get(ip, limits.connections_per_ip_max):
             log.warning(
                 "refused a connection: max.connections.per.ip is reached", extra={"peer": ip}
             )

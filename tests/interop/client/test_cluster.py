@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ottla.base.errors import ErrorCode
 from ottla.client.address import parse_addresses
-from ottla.client.admin_topics import NewTopic, create_topics
+from ottla.client.admin import Admin
+from ottla.client.admin.topics import CreatedTopic, NewTopic
 from ottla.client.cluster import Cluster
 from ottla.client.connections import Purpose
 from ottla.client.coordinators import CoordinatorKind
@@ -24,6 +24,14 @@ from tests.support.kafka_process import KafkaProcess
 pytestmark = pytest.mark.interop
 
 QUICK = ClusterOptions(reconnect_backoff_max_ms=200, retry_backoff_max_ms=200)
+
+
+async def create(cluster: Cluster, *topics: NewTopic | str) -> CreatedTopic:
+    """Make them; what was made of the first."""
+    admin = Admin("unused:1")
+    await admin.start_on(cluster)
+    made = (await admin.topics.create(*topics)).all()
+    return next(iter(made.values()))
 
 
 async def ask(cluster: Cluster, topic: str) -> None:
@@ -59,7 +67,7 @@ async def trouble(broker: BrokerProcess, *, killed: bool) -> None:
 def test_a_client_outlives_its_broker(broker: BrokerProcess, killed: bool) -> None:
     async def main() -> None:
         async with Cluster(broker.bootstrap, QUICK) as cluster:
-            await create_topics(cluster, [NewTopic(name=f"topic-{number}") for number in range(3)])
+            await create(cluster, *(f"topic-{number}" for number in range(3)))
             stop = asyncio.Event()
             asking = [asyncio.ensure_future(ask_until_told(cluster, stop)) for _ in range(5)]
             await trouble(broker, killed=killed)
@@ -72,7 +80,7 @@ def test_a_client_outlives_its_broker(broker: BrokerProcess, killed: bool) -> No
 def test_metadata_and_coordinators_of_a_real_broker(shared_broker: BrokerProcess) -> None:
     async def main() -> None:
         async with Cluster(shared_broker.bootstrap, QUICK) as cluster:
-            (made,) = await create_topics(cluster, [NewTopic(name="line", partitions=5)])
+            made = await create(cluster, NewTopic(name="line", partitions=5))
             topic = await cluster.topic_by_id(made.topic_id)
             assert (topic.name, list(topic.partitions)) == ("line", list(range(5)))
             assert topic.partitions[4].leader_epoch == 0
@@ -96,8 +104,7 @@ def test_metadata_and_coordinators_of_a_real_broker(shared_broker: BrokerProcess
 def test_apache_kafka_is_asked_as_our_own_broker_is(tmp_path: Path) -> None:
     async def main(bootstrap: str) -> None:
         async with Cluster(bootstrap, QUICK) as cluster:
-            (made,) = await create_topics(cluster, [NewTopic(name="line", partitions=2)])
-            assert made.error is ErrorCode.NONE
+            made = await create(cluster, NewTopic(name="line", partitions=2))
             await ask(cluster, "line")
             assert (await cluster.topic_by_id(made.topic_id)).name == "line"
             node = await cluster.coordinator_of(CoordinatorKind.GROUP, "group")
@@ -112,7 +119,7 @@ def test_a_hundred_calls_cancelled_at_random_leave_the_connection_matched(
 ) -> None:
     async def main() -> None:
         async with Cluster(shared_broker.bootstrap, QUICK) as cluster:
-            await create_topics(cluster, [NewTopic(name=f"topic-{number}") for number in range(3)])
+            await create(cluster, *(f"topic-{number}" for number in range(3)))
             await cluster.refresh()
             connection = await cluster.connection(1, Purpose.FETCH)
             for turn in range(100):

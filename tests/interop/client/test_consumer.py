@@ -14,7 +14,8 @@ from ottla.base.ids import TopicPartition
 from ottla.client.consumer import Consumer
 from ottla.client.producer import Producer
 from tests.clients.contract import CODECS, Stored
-from tests.interop.conftest import ClientFinder, TopicMaker
+from tests.interop.client.conftest import PeerCluster
+from tests.interop.conftest import ClientFinder
 from tests.interop.test_codecs import RECORDS, assert_stored, sayable
 from tests.support.broker_process import BrokerProcess
 
@@ -52,12 +53,11 @@ def test_what_anybody_wrote_is_read_in_every_way(
     codec: str,
     writer_name: str,
     client_named: ClientFinder,
-    shared_broker: BrokerProcess,
-    new_topic: TopicMaker,
+    cluster: PeerCluster,
 ) -> None:
     topic, bootstrap, records = (
-        new_topic(max_message_bytes=4_000_000),
-        shared_broker.bootstrap,
+        cluster.create_topic(max_message_bytes=4_000_000),
+        cluster.bootstrap,
         RECORDS,
     )
 
@@ -85,7 +85,9 @@ def test_what_anybody_wrote_is_read_in_every_way(
         assert_stored(asyncio.run(read_all(bootstrap, topic, len(records), way)), records)
 
 
-def test_committed_reads_over_a_kill_see_each_record_once(broker: BrokerProcess) -> None:
+def test_committed_reads_over_a_kill_see_each_record_once(any_broker: BrokerProcess) -> None:
+    broker = any_broker
+
     async def run() -> list[bytes | None]:
         async with Producer(broker.bootstrap, transactional_id="mine", **QUICK) as producer:
             async with producer.transaction():
@@ -111,7 +113,7 @@ def test_committed_reads_over_a_kill_see_each_record_once(broker: BrokerProcess)
 
 
 def test_the_program_of_the_guide_runs(broker: BrokerProcess, tmp_path: Path) -> None:
-    (found,) = PROGRAM.finditer(GUIDE.read_text())
+    found = next(PROGRAM.finditer(GUIDE.read_text()))
     program = tmp_path / found["name"]
     program.write_text(found["text"])
     done = subprocess.run(

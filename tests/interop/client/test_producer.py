@@ -14,11 +14,13 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from ottla.base.errors import UserError
 from ottla.base.ids import TopicPartition as Partition
-from ottla.client.producer import Delivery, Producer
+from ottla.client.producer import Delivery, Producer, StoredRows
 from ottla.client.producer.errors import ProducerFencedError
+from ottla.wire.records.layout import BytesColumn
 from tests.clients.admin import Admin
 from tests.clients.contract import CODECS
 from tests.conftest import BrokerFactory
+from tests.interop.client.conftest import LIMITED_TO, PeerCluster
 from tests.interop.conftest import ClientFinder, TopicMaker
 from tests.interop.test_codecs import RECORDS, assert_stored, codecs_on_disk
 from tests.support.broker_process import BrokerProcess
@@ -34,6 +36,13 @@ PROGRAM = re.compile(r"```python\n# (?P<name>\w+\.py)\n(?P<text>.*?)```", re.DOT
 PROGRAMS = {found["name"]: found["text"] for found in PROGRAM.finditer(GUIDE.read_text())}
 OLDER_TRANSACTIONS = [sys.executable, str(Path(__file__).parents[1] / "older_transactions.py")]
 
+PROTOCOLS: list[tuple[list[str], list[str]]] = [
+    ([], []),
+    (OLDER_TRANSACTIONS, []),
+    ([], ["--set", LIMITED_TO]),
+]
+"""Of transactions: that of today, the one before, and as a broker of old versions speaks it."""
+
 
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("reader_name", ["confluent-kafka", "aiokafka", "kcat"])
@@ -41,17 +50,16 @@ def test_records_of_every_shape_are_read_by_others(
     codec: str,
     reader_name: str,
     client_named: ClientFinder,
-    shared_broker: BrokerProcess,
-    new_topic: TopicMaker,
+    cluster: PeerCluster,
 ) -> None:
     reader = client_named(reader_name)
     if codec not in reader.codecs:
         pytest.skip(f"this {reader.name} has no {codec}")
-    topic = new_topic(max_message_bytes=4_000_000)
+    topic = cluster.create_topic(max_message_bytes=4_000_000)
 
     async def produce() -> list[int]:
         settings = {"compression": codec, "max_request_size": 4_000_000}
-        async with Producer(shared_broker.bootstrap, **settings) as producer:
+        async with Producer(cluster.bootstrap, **settings) as producer:
             deliveries = [
                 producer.send(
                     topic,
@@ -65,13 +73,50 @@ def test_records_of_every_shape_are_read_by_others(
             return [(await delivery).offset for delivery in deliveries]
 
     assert asyncio.run(produce()) == list(range(len(RECORDS)))
-    assert codec in codecs_on_disk(shared_broker, topic) <= {codec, "none"}
-    assert_stored(reader.consume(shared_broker.bootstrap, topic, len(RECORDS)), RECORDS)
+    if cluster.broker is not None:
+        assert codec in codecs_on_disk(cluster.broker, topic) <= {codec, "none"}
+    assert_stored(reader.consume(cluster.bootstrap, topic, len(RECORDS)), RECORDS)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_rows_of_columns_are_read_by_others_where_they_were_said_to_be(
+    codec: str, client_named: ClientFinder, shared_broker: BrokerProcess, new_topic: TopicMaker
+) -> None:
+    count = 20_000
+    topic = new_topic(partitions=PARTITIONS)
+    values = [None if row % 9 == 4 else b"%d" % row * (row % 40) for row in range(count)]
+    keys = [None if row % 7 == 3 else b"key-%d" % (row % 100) for row in range(count)]
+    times = [1_795_000_000_000 + row for row in range(count)]
+    headers = [[("row", b"%d" % row)] * (row % 3) for row in range(count)]
+
+    async def produce() -> StoredRows:
+        async with Producer(shared_broker.bootstrap, compression=codec) as producer:
+            taken = await producer.send_batch(
+                topic, values, keys=BytesColumn.of(keys), timestamps=times, headers=headers
+            )
+            return await taken
+
+    stored = asyncio.run(produce())
+    client = client_named("confluent-kafka")
+    read = client.consume(shared_broker.bootstrap, topic, count, partitions=PARTITIONS)
+    found = {(record.partition, record.offset): record for record in read}
+    assert len(found) == len(stored) == count
+    for row in range(count):
+        record = found[stored.place(row)]
+        assert (record.key, record.value) == (keys[row], values[row])
+        assert record.timestamp_ms == times[row]
+        assert list(record.headers or ()) == headers[row]
+    for key in set(keys) - {None}:
+        rows = [row for row in range(count) if keys[row] == key]
+        places = [stored.place(row) for row in rows]
+        assert places == sorted(places), "rows of one key in one partition, in their order"
+        assert len({partition for partition, _ in places}) == 1
 
 
 def test_what_was_acknowledged_outlives_kills_once_and_in_order(
-    broker: BrokerProcess, client_named: ClientFinder
+    any_broker: BrokerProcess, client_named: ClientFinder
 ) -> None:
+    broker = any_broker
     sent: list[list[tuple[bytes, Delivery]]] = [[] for _ in range(PARTITIONS)]
 
     async def produce() -> None:
@@ -132,11 +177,11 @@ def committed(bootstrap: str, topic: str) -> list[bytes | None]:
     return values
 
 
-@pytest.mark.parametrize("under", [[], OLDER_TRANSACTIONS], ids=["version 2", "version 1"])
+@pytest.mark.parametrize(("under", "options"), PROTOCOLS, ids=["version 2", "version 1", "old"])
 def test_readers_see_whole_transactions_and_no_aborted_one(
-    under: Sequence[str], start_broker: BrokerFactory
+    under: Sequence[str], options: Sequence[str], start_broker: BrokerFactory
 ) -> None:
-    broker = start_broker(under=under)
+    broker = start_broker(*options, under=under)
 
     async def produce() -> None:
         async with Producer(broker.bootstrap, transactional_id="mine", **QUICK) as producer:
@@ -162,11 +207,11 @@ def test_readers_see_whole_transactions_and_no_aborted_one(
     consumer.close()
 
 
-@pytest.mark.parametrize("under", [[], OLDER_TRANSACTIONS], ids=["version 2", "version 1"])
+@pytest.mark.parametrize(("under", "options"), PROTOCOLS, ids=["version 2", "version 1", "old"])
 def test_a_second_producer_fences_the_first(
-    under: Sequence[str], start_broker: BrokerFactory
+    under: Sequence[str], options: Sequence[str], start_broker: BrokerFactory
 ) -> None:
-    broker = start_broker(under=under)
+    broker = start_broker(*options, under=under)
 
     async def produce() -> None:
         async with Producer(broker.bootstrap, transactional_id="mine", **QUICK) as first:
@@ -184,11 +229,11 @@ def test_a_second_producer_fences_the_first(
     assert committed(broker.bootstrap, "t") == [b"of the second"]
 
 
-@pytest.mark.parametrize("under", [[], OLDER_TRANSACTIONS], ids=["version 2", "version 1"])
+@pytest.mark.parametrize(("under", "options"), PROTOCOLS, ids=["version 2", "version 1", "old"])
 def test_transactions_over_kills_are_whole_and_in_order(
-    under: Sequence[str], start_broker: BrokerFactory
+    under: Sequence[str], options: Sequence[str], start_broker: BrokerFactory
 ) -> None:
-    broker = start_broker(under=under)
+    broker = start_broker(*options, under=under)
     done: list[int] = []
 
     async def produce() -> None:
@@ -225,9 +270,8 @@ def test_apache_kafka_takes_batches_of_every_codec_and_transactions(tmp_path: Pa
         for codec in CODECS:
             async with Producer(bootstrap, compression=codec) as producer:
                 values = [b"%d" % number for number in range(500)]
-                deliveries = await producer.send_batch(codec, values, partition=0)
-                await producer.flush()
-                assert [delivery.result().offset for delivery in deliveries] == list(range(500))
+                stored = await (await producer.send_batch(codec, values, partition=0))
+                assert [stored.place(row) for row in range(500)] == [(0, n) for n in range(500)]
         async with Producer(bootstrap, transactional_id="mine", **QUICK) as producer:
             for number in range(3):
                 async with producer.transaction():
@@ -257,4 +301,6 @@ def test_the_programs_of_the_guide_run(broker: BrokerProcess, tmp_path: Path) ->
         assert done.returncode == 0, done.stdout + done.stderr
         told[name] = done.stdout
     assert "all 10001 have their outcome" in told["orders.py"]
+    assert "the second row is at (" in told["orders.py"]
+    assert "50000 rows are stored" in told["table.py"]
     assert told["move.py"] == "committed\naborted: no such customer\n"

@@ -18,6 +18,7 @@ from ottla.wire.messages.add_partitions_to_txn import (
     AddPartitionsToTxnTopic,
     AddPartitionsToTxnTransaction,
 )
+from ottla.wire.messages.alter_configs import AlterConfigsRequest, AlterConfigsResource
 from ottla.wire.messages.alter_replica_log_dirs import (
     AlterReplicaLogDir,
     AlterReplicaLogDirsRequest,
@@ -50,9 +51,14 @@ from ottla.wire.messages.end_txn import EndTxnRequest
 from ottla.wire.messages.fetch import FetchRequest
 from ottla.wire.messages.find_coordinator import FindCoordinatorRequest
 from ottla.wire.messages.heartbeat import HeartbeatRequest
+from ottla.wire.messages.incremental_alter_configs import (
+    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResource,
+)
 from ottla.wire.messages.init_producer_id import InitProducerIdRequest
 from ottla.wire.messages.join_group import JoinGroupRequest
 from ottla.wire.messages.leave_group import LeaveGroupRequest
+from ottla.wire.messages.list_config_resources import ListConfigResourcesRequest
 from ottla.wire.messages.list_groups import ListGroupsRequest
 from ottla.wire.messages.list_offsets import ListOffsetsRequest
 from ottla.wire.messages.list_transactions import ListTransactionsRequest
@@ -162,6 +168,15 @@ MINIMAL: dict[type[Message], Callable[[int], Message]] = {
     InitProducerIdRequest: lambda version: InitProducerIdRequest(
         transactional_id=None, transaction_timeout_ms=0
     ),
+    AlterConfigsRequest: lambda version: AlterConfigsRequest(
+        resources=[AlterConfigsResource(resource_type=2, resource_name="orders", configs=[])]
+    ),
+    IncrementalAlterConfigsRequest: lambda version: IncrementalAlterConfigsRequest(
+        resources=[
+            IncrementalAlterConfigsResource(resource_type=2, resource_name="orders", configs=[])
+        ]
+    ),
+    ListConfigResourcesRequest: lambda version: ListConfigResourcesRequest(),
     DescribeConfigsRequest: lambda version: DescribeConfigsRequest(
         resources=[
             DescribeConfigsResource(

@@ -385,3 +385,25 @@ def test_it_rests_when_nothing_is_dirty_and_looks_again_after_its_pause(bench: B
     assert bench.content("t") == [(1, b"a")]
     bench.broker.loop.finish(bench.cleaning.stop())
     assert bench.cleaner.is_closed
+
+
+def test_other_cleaners_take_over_and_those_before_end_after_their_run(bench: Bench) -> None:
+    bench.topic("t")
+    bench.fill("t", b"a", b"a")
+    other, memory = InlineCleaner(bench.broker), CompactionMemory(map_bytes=1 << 20)
+
+    def change() -> None:
+        bench.cleaning.change([other], memory=memory, backoff_ms=BACKOFF_MS)
+
+    bench.cleaner.meanwhile = change
+    bench.broker.in_loop(bench.cleaning.start)
+    bench.broker.loop.advance(BACKOFF_MS)
+    assert bench.content("t") == [(1, b"a")]  # the run under way came to its end
+    assert bench.cleaner.is_closed
+    bench.fill("t", b"a", b"a")
+    bench.broker.loop.advance(BACKOFF_MS)
+    assert len(bench.cleaner.plans) == 1
+    (plan,) = other.plans
+    assert plan.memory == memory
+    bench.broker.loop.finish(bench.cleaning.stop())
+    assert other.is_closed

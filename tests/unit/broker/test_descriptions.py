@@ -31,7 +31,7 @@ from tests.support.memory_broker import MemoryBroker
 from tests.support.memory_client import Client
 from tests.unit.broker.conftest import Connect, StartBroker
 
-TOPIC, BROKER, GROUP = 2, 4, 32
+TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
 DYNAMIC_TOPIC, STATIC_BROKER, DEFAULT = 1, 4, 5
 
 
@@ -279,7 +279,11 @@ def test_a_broker_tells_its_own_settings(start_broker: StartBroker, connect: Con
         (TOPIC, "nosuch", ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "nosuch"),
         (TOPIC, "a/b", ErrorCode.INVALID_TOPIC_EXCEPTION, "'a/b'"),
         (BROKER, "2", ErrorCode.INVALID_REQUEST, "node 1"),
-        (GROUP, "g", ErrorCode.INVALID_REQUEST, "32"),
+        (BROKER, "x", ErrorCode.INVALID_REQUEST, "node 1"),
+        (BROKER_LOGGER, "2", ErrorCode.INVALID_REQUEST, "node 1"),
+        (CLIENT_METRICS, "", ErrorCode.INVALID_REQUEST, "name the subscription"),
+        (GROUP, "", ErrorCode.INVALID_REQUEST, "name the group"),
+        (77, "x", ErrorCode.INVALID_REQUEST, "resource type 77"),
     ],
 )
 def test_what_cannot_be_described_is_refused_with_a_reason(

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from ottla.base.errors import UserError
+from ottla.metadata.configs import ConfigChange, ConfigOperation, ResourceChange
+from ottla.metadata.image import ALL_BROKERS
 from ottla.node.node import Node
 from ottla.settings.broker import BrokerSettings
 from ottla.transport.loop import run
@@ -48,3 +50,23 @@ def test_a_stop_goes_on_where_the_disk_takes_no_checkpoints(
         await again.stop()
 
     run(stop_and_start_again())
+
+
+def test_limits_and_compaction_follow_the_metadata_while_the_node_runs(tmp_path: Path) -> None:
+    async def change_and_look() -> None:
+        node = await Node.start(settings_of(tmp_path, "PLAINTEXT://127.0.0.1:0"))
+        texts = {
+            "max.connections": "7",
+            "max.connections.per.ip": "6",
+            "max.connections.per.ip.overrides": "10.0.0.7:5",
+            "log.cleaner.backoff.ms": "4000",
+        }
+        changes = [ConfigChange(name, ConfigOperation.SET, text) for name, text in texts.items()]
+        await node.broker.metadata.alter_configs([ResourceChange(ALL_BROKERS, changes)])
+        limits = node._listeners[0]._limits
+        assert (limits.connections_max, limits.connections_per_ip_max) == (7, 6)
+        assert limits.connections_of_ips == {"10.0.0.7": 5}
+        assert node.cleaning._backoff_ms == 4000
+        await node.stop()
+
+    run(change_and_look())

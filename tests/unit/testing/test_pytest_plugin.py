@@ -227,7 +227,7 @@ def test_the_brokers_log_stays_out_of_the_tests(pytester: pytest.Pytester) -> No
     ("ini", "told"),
     [
         ("ottla_broker_settings = num.partitions", "*takes KEY=VALUE*"),
-        ("ottla_broker_form = container", "*one of thread, process, not 'container'*"),
+        ("ottla_broker_form = container", "*one of thread, process, memory, not 'container'*"),
         ("ottla_broker_settings = listeners=PLAINTEXT://:9092", "*listeners cannot be set*"),
         ("ottla_broker_settings = num.partitions=many", "*num.partitions*"),
     ],
@@ -249,3 +249,52 @@ def test_a_run_without_brokers_imports_nothing_but_the_plugin() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert said.stdout.decode().split() == ["ottla", "ottla.testing", PLUGIN]
+
+
+def test_a_broker_in_memory_has_topics_faults_and_settings_of_its_own(
+    pytester: pytest.Pytester, temporary_folder: Path
+) -> None:
+    pytester.makepyfile(
+        """
+        import asyncio
+        import pytest
+        from ottla.client.errors import NodeError
+        from ottla.client.producer import Producer
+        from ottla.client.producer.errors import DeliveryError
+
+        brokers = []
+
+        def send(broker, topic, value, **settings):
+            async def main():
+                async with Producer(
+                    broker.bootstrap, connector=broker.connector, **settings
+                ) as producer:
+                    return await producer.send_and_wait(topic, value)
+            return asyncio.run(main())
+
+        def test_a(ottla_memory_broker, ottla_topic):
+            brokers.append(ottla_memory_broker)
+            assert ottla_memory_broker.form == "memory"
+            fault = ottla_memory_broker.faults.lose_answer("Produce")
+            assert send(ottla_memory_broker, ottla_topic, b"v").offset == 0
+            assert fault.hits == 1
+            ottla_memory_broker.faults.fail("Produce", "INVALID_REQUIRED_ACKS", times=None)
+            ottla_memory_broker.kill()
+
+        def test_b(ottla_topic, ottla_memory_broker):
+            assert ottla_memory_broker is brokers[0]
+            assert send(ottla_memory_broker, ottla_topic, b"v").offset == 0
+
+        @pytest.mark.ottla_broker({"message.max.bytes": 1000})
+        def test_c(ottla_memory_broker, ottla_topic):
+            assert ottla_memory_broker is not brokers[0]
+            with pytest.raises(DeliveryError, match="MESSAGE_TOO_LARGE"):
+                send(ottla_memory_broker, ottla_topic, bytes(2000))
+
+        def test_d(ottla_topic, ottla_broker):
+            assert ottla_broker.form == "thread"
+            assert send(ottla_broker, ottla_topic, b"v").offset == 0
+        """
+    )
+    run(pytester).assert_outcomes(passed=4)
+    assert list(temporary_folder.iterdir()) == []

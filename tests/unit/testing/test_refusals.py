@@ -13,7 +13,7 @@ from ottla.wire.messages import load_all
 from ottla.wire.messages.add_partitions_to_txn import AddPartitionsToTxnRequest
 from ottla.wire.messages.alter_replica_log_dirs import AlterReplicaLogDirsRequest
 from ottla.wire.messages.api_versions import ApiVersionsRequest
-from ottla.wire.messages.fetch import FetchRequest
+from ottla.wire.messages.fetch import FetchRequest, FetchResponse
 from ottla.wire.messages.find_coordinator import FindCoordinatorRequest
 from ottla.wire.messages.join_group import JoinGroupRequest
 from ottla.wire.messages.metadata import (
@@ -38,6 +38,7 @@ from ottla.wire.schema import (
 )
 
 load_all()
+
 
 EVERY_REQUEST = [(kind, version) for kind in requests.values() for version in kind.VERSIONS]
 every_request = pytest.mark.parametrize(
@@ -191,3 +192,10 @@ def test_failed_metadata_keeps_the_brokers() -> None:
     assert told.brokers == [broker]
     assert told.error_code == ErrorCode.NONE
     assert told.topics[0].error_code == ErrorCode.LEADER_NOT_AVAILABLE
+
+
+def test_a_refused_fetch_leaves_no_session() -> None:
+    request = FetchRequest(max_wait_ms=0, min_bytes=0, session_id=7, session_epoch=0, topics=[])
+    answer, _ = refused(request, ErrorCode.NOT_LEADER_OR_FOLLOWER, version=13)
+    assert isinstance(answer, FetchResponse)
+    assert answer.session_id == 0

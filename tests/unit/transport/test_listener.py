@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from ottla.base.limits import MIB
 from ottla.transport.clock import SystemClock
@@ -65,3 +66,40 @@ def test_a_stop_lets_answers_leave_also_where_all_clients_had_left_before() -> N
         writer.close()
 
     asyncio.run(stop_with_an_answer_on_its_way())
+
+
+def test_changed_limits_hold_for_those_who_come_later() -> None:
+    async def connect_while_limits_change() -> None:
+        handler = LargeAnswers()
+        listener = Listener("PLAINTEXT", handler, ReadMemory(MIB), LIMITS, SystemClock())
+        listener.bind("127.0.0.1", 0)
+        await listener.accept()
+        try:
+            stays = await _admitted(listener)
+            assert stays is not None
+            listener.limit_connections(1, 10)
+            assert await _admitted(listener) is None
+            listener.limit_connections(10, 1)
+            assert await _admitted(listener) is None
+            listener.limit_connections(10, 1, {"127.0.0.1": 2})
+            second = await _admitted(listener)
+            assert second is not None
+            assert await _admitted(listener) is None
+            assert len(listener.connections) == 2  # and nobody was sent away
+            for writer in (stays, second):
+                writer.close()
+        finally:
+            await listener.stop(0.0)
+
+    asyncio.run(connect_while_limits_change())
+
+
+async def _admitted(listener: Listener) -> asyncio.StreamWriter | None:
+    """A connection that is served, or None where the listener closes it."""
+    reader, writer = await asyncio.open_connection(*listener.address)
+    writer.write(b"\0\0\0\1?")
+    with contextlib.suppress(ConnectionError):
+        if await reader.read(1):
+            return writer
+    writer.close()
+    return None

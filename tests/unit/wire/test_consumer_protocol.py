@@ -18,10 +18,15 @@ from ottla.wire.payloads.consumer_protocol import (
     AssignedPartitions,
     ConsumerProtocolAssignment,
     ConsumerProtocolSubscription,
+    CooperativeStickyUserData,
     OwnedPartitions,
+    StickyUserData,
     decode_assignment,
+    decode_cooperative_sticky_user_data,
+    decode_sticky_user_data,
     decode_subscription,
     encode_consumer_protocol,
+    encode_user_data,
     subscribed_topics,
 )
 from ottla.wire.schema import Payload
@@ -145,3 +150,24 @@ def test_topics_are_found_where_a_client_forgot_the_fields_of_its_version() -> N
     with pytest.raises(ProtocolError):
         decode_subscription(broken)
     assert subscribed_topics(broken) == ["orders"]
+
+
+def test_what_members_tell_sticky_leaders_is_read_in_both_versions() -> None:
+    told = StickyUserData(
+        previous_assignment=[OwnedPartitions(topic="x", partitions=[1, 2])], generation=7
+    )
+    data = encode_user_data(told)
+    assert data.hex() == "0000000100017800000002000000010000000200000007"
+    assert decode_sticky_user_data(data) == told
+    old = decode_sticky_user_data(data[:-4])
+    assert (old.previous_assignment, old.generation) == (told.previous_assignment, -1)
+    with pytest.raises(ProtocolError):
+        decode_sticky_user_data(data[:-5])
+
+
+def test_what_members_tell_cooperative_leaders_is_their_generation() -> None:
+    told = CooperativeStickyUserData(generation=7)
+    assert encode_user_data(told) == bytes([0, 0, 0, 7])
+    assert decode_cooperative_sticky_user_data(bytes([0, 0, 0, 7])) == told
+    with pytest.raises(ProtocolError):
+        decode_cooperative_sticky_user_data(b"")

@@ -73,6 +73,44 @@ class AssignedPartitions(Structure, kw_only=True):
     partitions: Array[Int32] = []
 
 
+@payload(versions="0-1", flexible="none")
+class StickyUserData(Payload, kw_only=True):
+    """What a member tells the assignor "sticky": what it was given last (KIP-54, KIP-341).
+
+    Written without a version before it; the generation is what tells version 1.
+    """
+
+    previous_assignment: Array[OwnedPartitions] = []
+    generation: Annotated[Int32, since(1), ignorable] = -1
+
+
+@payload(versions="0", flexible="none")
+class CooperativeStickyUserData(Payload, kw_only=True):
+    """What a member tells the assignor "cooperative-sticky", for leaders before version 2."""
+
+    generation: Int32 = -1
+
+
+def encode_user_data(value: StickyUserData | CooperativeStickyUserData) -> bytes:
+    """In the newest version, which has no number before it."""
+    return bytes(codec(type(value), value.VERSIONS.max).encode(value))
+
+
+def decode_sticky_user_data(data: Buffer) -> StickyUserData:
+    """Raises ProtocolError."""
+    view = memoryview(data)
+    try:
+        return codec(StickyUserData, 1).decode(view, 0, len(view))[0]
+    except ProtocolError:
+        return codec(StickyUserData, 0).decode(view, 0, len(view))[0]
+
+
+def decode_cooperative_sticky_user_data(data: Buffer) -> CooperativeStickyUserData:
+    """Raises ProtocolError."""
+    view = memoryview(data)
+    return codec(CooperativeStickyUserData, 0).decode(view, 0, len(view))[0]
+
+
 def encode_consumer_protocol(value: Payload, version: int | None = None) -> bytes:
     """A subscription or an assignment behind its version, the newest unless told otherwise."""
     if version is None:
