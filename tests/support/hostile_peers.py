@@ -214,7 +214,7 @@ class HostilePeers:
 
     def _crawl(self, mischief: Mischief) -> None:
         """Send requests so slowly that each takes seconds, several at a time."""
-        crawlers = [Crawler(self._address, mischief) for _ in range(CRAWLERS)]
+        crawlers = [Crawler(self._address, mischief, self.meetings) for _ in range(CRAWLERS)]
         try:
             while not self._stopped.wait(BYTE_SECONDS):
                 for crawler in crawlers:
@@ -225,13 +225,24 @@ class HostilePeers:
 
 
 class Crawler:
-    """One connection that gives its requests byte by byte, and never reads an answer."""
+    """One connection that gives its requests byte by byte, and never reads an answer.
 
-    def __init__(self, address: tuple[str, int], mischief: Mischief) -> None:
+    It looks for no end of the connection either: its `meetings` do not say that the broker closed.
+    """
+
+    def __init__(
+        self, address: tuple[str, int], mischief: Mischief, meetings: list[Meeting]
+    ) -> None:
         self._address = address
         self._mischief = mischief
+        self._meetings = meetings
         self._unsent = b""
-        self._peer = socket.create_connection(address, timeout=10)
+        self._peer = self._meet()
+
+    def _meet(self) -> socket.socket:
+        peer = socket.create_connection(self._address, timeout=10)
+        self._meetings.append(Meeting(peer.getsockname()[1], broker_closed=False))
+        return peer
 
     def send_one_byte(self) -> None:
         if not self._unsent:
@@ -242,7 +253,7 @@ class Crawler:
         except ConnectionError:  # that request was refused: begin anew
             self.close()
             self._unsent = b""
-            self._peer = socket.create_connection(self._address, timeout=10)
+            self._peer = self._meet()
 
     def close(self) -> None:
         self._peer.close()
