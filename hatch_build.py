@@ -15,7 +15,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("src/ottla/wire/records")
-SOURCES = ("_native.c", "_columns.c", "_blocks.c", "_block_writer.c", "_rows.c")
+SOURCES = ("_native.c", "_memory.c", "_columns.c", "_blocks.c", "_block_writer.c", "_rows.c")
 SUFFIX = ".abi3.so"  # one build for every Python from 3.11 on
 
 

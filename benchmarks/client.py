@@ -42,19 +42,21 @@ WRITING: Final = (
     Way("kafka_python_send", "kafka", (15_000, 15_000)),
 )
 READING: Final = (
-    Way("ottla_records", "ottla", (150_000, 60_000)),
-    Way("ottla_columns", "ottla", (400_000, 80_000)),
-    Way("confluent_consume", "confluent_kafka", (200_000, 60_000)),
-    Way("aiokafka_records", "aiokafka", (40_000, 20_000)),
-    Way("kafka_python_records", "kafka", (15_000, 15_000)),
+    Way("ottla_poll", "ottla", (1_000_000, 400_000)),
+    Way("ottla_iterate", "ottla", (600_000, 300_000)),
+    Way("ottla_columns", "ottla", (2_000_000, 400_000)),
+    Way("confluent_consume", "confluent_kafka", (600_000, 200_000)),
+    Way("aiokafka_getmany", "aiokafka", (400_000, 150_000)),
+    Way("aiokafka_iterate", "aiokafka", (150_000, 60_000)),
+    Way("kafka_python_poll", "kafka", (40_000, 30_000)),
 )
 RATIOS: Final[Mapping[tuple[str, str], float | None]] = {
     ("ottla_send", "aiokafka_send"): 3.0,
     ("ottla_batch", "confluent_produce"): 1.5,
     ("ottla_column", "confluent_produce"): 1.5,
-    ("ottla_records", "aiokafka_records"): None,
-    ("ottla_records", "confluent_consume"): None,
-    ("ottla_columns", "confluent_consume"): None,
+    ("ottla_poll", "aiokafka_getmany"): 3.0,
+    ("ottla_iterate", "aiokafka_iterate"): 3.0,
+    ("ottla_columns", "confluent_consume"): 3.0,
 }
 """What is at least so many times as fast as what; None where it is only told.
 
@@ -98,7 +100,7 @@ def run_at(scale: Scale) -> Iterator[Figure]:
             topic = f"read-{size}"
             create_topic(broker.host, broker.port, topic, PARTITIONS)
             most = max(way.records[at] for way in READING) * scale.factor
-            _one(broker, WRITING[1], topic, size, 2 * most, keyed=True)
+            _one(broker, WRITING[2], topic, size, most, keyed=True)
             done = _rounds(broker, topic, size, at, READING, scale, keyed=False)
             yield from _figures(f"read {size} B", done)
 

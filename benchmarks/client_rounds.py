@@ -247,15 +247,27 @@ async def _ottla_consumer(load: Load) -> Consumer:
     from ottla.base.ids import TopicPartition
     from ottla.client.consumer import Consumer
 
+    load.start()
     consumer = Consumer(load.bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     consumer.assign([TopicPartition(load.topic, index) for index in range(PARTITIONS)])
     return consumer
 
 
-async def ottla_records(load: Load) -> None:
+async def ottla_poll(load: Load) -> None:
+    """`poll`, each record looked at."""
+    consumer = await _ottla_consumer(load)
+    count = 0
+    while count < load.records:
+        for record in await consumer.poll():
+            assert record.value is not None
+            count += 1
+    load.stop()
+    await consumer.close()
+
+
+async def ottla_iterate(load: Load) -> None:
     """`async for`, each record looked at."""
-    load.start()
     consumer = await _ottla_consumer(load)
     count = 0
     async for record in consumer:
@@ -269,7 +281,6 @@ async def ottla_records(load: Load) -> None:
 
 async def ottla_columns(load: Load) -> None:
     """`poll_batch`: columns, whose records are counted."""
-    load.start()
     consumer = await _ottla_consumer(load)
     count = 0
     while count < load.records:
@@ -298,17 +309,9 @@ async def confluent_consume(load: Load) -> None:
     consumer.close()
 
 
-async def aiokafka_records(load: Load) -> None:
+async def aiokafka_getmany(load: Load) -> None:
     """`getmany`, each record looked at."""
-    from aiokafka import AIOKafkaConsumer
-    from aiokafka import TopicPartition as Place
-
-    load.start()
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=load.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
-    )
-    await consumer.start()
-    consumer.assign([Place(load.topic, index) for index in range(PARTITIONS)])
+    consumer = await _aiokafka_consumer(load)
     count = 0
     while count < load.records:
         for records in (await consumer.getmany(timeout_ms=1000)).values():
@@ -319,7 +322,33 @@ async def aiokafka_records(load: Load) -> None:
     await consumer.stop()
 
 
-async def kafka_python_records(load: Load) -> None:
+async def aiokafka_iterate(load: Load) -> None:
+    """`async for`, each record looked at."""
+    consumer = await _aiokafka_consumer(load)
+    count = 0
+    async for record in consumer:
+        assert record.value is not None
+        count += 1
+        if count == load.records:
+            break
+    load.stop()
+    await consumer.stop()
+
+
+async def _aiokafka_consumer(load: Load) -> Any:
+    from aiokafka import AIOKafkaConsumer
+    from aiokafka import TopicPartition as Place
+
+    load.start()
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=load.bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    await consumer.start()
+    consumer.assign([Place(load.topic, index) for index in range(PARTITIONS)])
+    return consumer
+
+
+async def kafka_python_poll(load: Load) -> None:
     """`poll`, each record looked at."""
     from kafka import KafkaConsumer
     from kafka import TopicPartition as Place
@@ -351,11 +380,13 @@ WAYS: Final[dict[str, Callable[[Load], Coroutine[Any, Any, None]]]] = {
         confluent_produce,
         aiokafka_send,
         kafka_python_send,
-        ottla_records,
+        ottla_poll,
+        ottla_iterate,
         ottla_columns,
         confluent_consume,
-        aiokafka_records,
-        kafka_python_records,
+        aiokafka_getmany,
+        aiokafka_iterate,
+        kafka_python_poll,
     )
 }
 

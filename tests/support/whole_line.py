@@ -17,6 +17,7 @@ from ottla.base.ids import TopicPartition
 from ottla.base.limits import MIB
 from ottla.client.cluster import Cluster
 from ottla.client.consumer import Consumer
+from ottla.client.coordinators import CoordinatorKind
 from ottla.client.errors import DeadlineError, RefusedError
 from ottla.client.options import ClusterOptions
 from ottla.client.producer import (
@@ -449,13 +450,17 @@ class WholeLine:
         return committed_records(data)
 
     async def _committed_position(self, cluster: Cluster) -> int:
-        connection = await cluster.any_node()
+        # Asking for it makes the topic of groups, where no transaction came so far as to need it.
+        coordinator = await cluster.coordinator_of(CoordinatorKind.GROUP, GROUP)
+        connection = await cluster.connection(coordinator)
         topic = OffsetFetchRequestTopic(name=TOPIC, partition_indexes=[0])
         version = connection.version_of(OffsetFetchRequest, at_most=7)
         request = OffsetFetchRequest(group_id=GROUP, topics=[topic], require_stable=version == 7)
 
         async def ask() -> int:
             response = await connection.call(request, OffsetFetchResponse, at_most=version)
+            if response.error_code:
+                raise RefusedError(ErrorCode(response.error_code), "the positions of the group")
             (answer,) = response.topics[0].partitions
             if answer.error_code:
                 raise RefusedError(ErrorCode(answer.error_code), "the position of the group")

@@ -30,6 +30,9 @@ PREAD_BYTES_MAX = 128 * KIB
 DECOMPRESSED_BYTES_MAX = 128 * MIB
 """What the records of one batch may decompress to, against batches made to fill the memory."""
 
+BLOCKS_KEPT_BYTES_MAX = 32 * MIB
+"""Of large blocks of memory that are free and kept for the next ones of their sizes, a process."""
+
 COLUMN_BYTES_MAX = 2**31 - 1
 """Bytes of one column of records: its positions are int32, as in Arrow's plain layout."""
 

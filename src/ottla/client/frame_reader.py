@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ottla.base.limits import CLIENT_ANSWER_BYTES_MAX, CLIENT_READ_SCRATCH_BYTES
+from ottla.wire.records.memory import block
 
 _SIZE: Final = struct.Struct(">i")
 _BYTES_MIN: Final = 4
@@ -73,7 +74,7 @@ class FrameReader:
 
     def _begin_large(self, begin: int, size: int) -> None:
         received = self._filled - begin
-        self._large = memoryview(bytearray(size))
+        self._large = block(size)
         self._large[:received] = self._scratch[begin : self._filled]
         self._large_filled = received
         self._filled = 0

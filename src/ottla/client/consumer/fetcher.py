@@ -34,6 +34,7 @@ from ottla.client.consumer.verdicts import fetched, redirected
 from ottla.client.errors import RefusedError
 from ottla.client.remedies import Remedy, known_error, remedy_of
 from ottla.wire.messages.fetch import FetchRequest, FetchResponse, PartitionData
+from ottla.wire.records.memory import copy_of
 
 _log = logging.getLogger(__name__)
 
@@ -393,7 +394,7 @@ class Fetcher:
             if data.records:
                 self.counts.bytes_fetched += len(data.records)
                 if is_shared:
-                    data.records = bytes(data.records)
+                    data.records = copy_of(data.records)
             offset = asked.wanted[partition].offset
             is_stale = self._is_stale(task, offset, data, now_ms)
             metadata = self._cluster.metadata

@@ -13,7 +13,9 @@
 /* Columns of byte strings, in the order in which they are returned. */
 enum { KEYS, VALUES, NAMES, HEADER_VALUES, COLUMNS };
 
-static PyObject *array_type;
+static PyObject *array_type, *make_block;
+
+enum { BLOCK_BYTES_MIN = 65536 };
 
 typedef struct {
     const uint8_t *start, *end;
@@ -266,13 +268,28 @@ static int make_numbers(numbers *out, const char *code, int64_t count)
     return out->array != NULL && PyObject_GetBuffer(out->array, &out->view, PyBUF_WRITABLE) == 0;
 }
 
+/* Large data lies in a block, see memory.py. */
+static int make_data(column *out, Py_ssize_t size)
+{
+    if (size < BLOCK_BYTES_MIN) {
+        out->data = PyBytes_FromStringAndSize(NULL, size);
+        out->bytes = out->data == NULL ? NULL : (uint8_t *)PyBytes_AsString(out->data);
+        return out->data != NULL;
+    }
+    Py_buffer view;
+    out->data = PyObject_CallFunction(make_block, "n", size);
+    if (out->data == NULL || PyObject_GetBuffer(out->data, &view, PyBUF_WRITABLE) < 0)
+        return 0;
+    out->bytes = view.buf; /* the memory is the block's, and stays where it is */
+    PyBuffer_Release(&view);
+    return 1;
+}
+
 static int make_column(column *out, const extent *room)
 {
     out->room = *room;
-    out->data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room->bytes);
-    if (out->data == NULL || !make_numbers(&out->ends, "i", room->rows + 1))
+    if (!make_data(out, (Py_ssize_t)room->bytes) || !make_numbers(&out->ends, "i", room->rows + 1))
         return 0;
-    out->bytes = (uint8_t *)PyBytes_AsString(out->data);
     if (room->nulls == 0)
         return 1;
     Py_ssize_t size = (Py_ssize_t)((room->rows + 7) / 8);
@@ -412,7 +429,62 @@ static PyObject *open_columns(PyObject *module, PyObject *args)
     return result;
 }
 
+PyDoc_STRVAR(values_doc,
+             "values(data, ends, valid, begin, end) -> list\n\n"
+             "The values of a BytesColumn from `begin` up to `end`. Raises ValueError where the\n"
+             "buffers contradict each other.");
+
+typedef struct {
+    Py_buffer data, ends, valid;
+} buffers_of;
+
+static PyObject *value_at(const buffers_of *in, Py_ssize_t row)
+{
+    const int32_t *ends = in->ends.buf;
+    int32_t start = ends[row], stop = ends[row + 1];
+    if (in->valid.buf != NULL && !(((const uint8_t *)in->valid.buf)[row >> 3] >> (row & 7) & 1))
+        return Py_NewRef(Py_None);
+    if (start < 0 || stop < start || stop > in->data.len) {
+        PyErr_SetString(PyExc_ValueError, "positions outside of what they point to");
+        return NULL;
+    }
+    return PyBytes_FromStringAndSize((const char *)in->data.buf + start, stop - start);
+}
+
+static PyObject *list_values(const buffers_of *in, Py_ssize_t begin, Py_ssize_t end)
+{
+    Py_ssize_t rows = in->ends.len / (Py_ssize_t)sizeof(int32_t) - 1;
+    int has_bits = in->valid.buf == NULL || in->valid.len >= (end + 7) / 8;
+    if (begin < 0 || end < begin || end > rows || !has_bits) {
+        PyErr_SetString(PyExc_ValueError, "a column has no such rows");
+        return NULL;
+    }
+    PyObject *list = PyList_New(end - begin);
+    for (Py_ssize_t row = begin; list != NULL && row < end; row++) {
+        PyObject *value = value_at(in, row);
+        if (value == NULL || PyList_SetItem(list, row - begin, value) < 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *values(PyObject *module, PyObject *args)
+{
+    buffers_of in;
+    Py_ssize_t begin, end;
+    (void)module;
+    memset(&in, 0, sizeof in);
+    if (!PyArg_ParseTuple(args, "y*y*z*nn", &in.data, &in.ends, &in.valid, &begin, &end))
+        return NULL;
+    PyObject *list = list_values(&in, begin, end);
+    PyBuffer_Release(&in.data);
+    PyBuffer_Release(&in.ends);
+    PyBuffer_Release(&in.valid);
+    return list;
+}
+
 static PyMethodDef methods[] = {
+    {"values", values, METH_VARARGS, values_doc},
     {"open_blocks", open_columns, METH_VARARGS, open_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -422,12 +494,17 @@ static struct PyModuleDef definition = {
     NULL, NULL, NULL, NULL,
 };
 
+static PyObject *imported(const char *module, const char *name)
+{
+    PyObject *found = PyImport_ImportModule(module);
+    PyObject *object = found == NULL ? NULL : PyObject_GetAttrString(found, name);
+    Py_XDECREF(found);
+    return object;
+}
+
 PyMODINIT_FUNC PyInit__columns(void)
 {
-    PyObject *arrays = PyImport_ImportModule("array");
-    if (arrays == NULL)
-        return NULL;
-    array_type = PyObject_GetAttrString(arrays, "array");
-    Py_DECREF(arrays);
-    return array_type == NULL ? NULL : PyModule_Create(&definition);
+    array_type = imported("array", "array");
+    make_block = imported("ottla.wire.records._memory", "block");
+    return array_type == NULL || make_block == NULL ? NULL : PyModule_Create(&definition);
 }

@@ -7,7 +7,7 @@ Arrow itself. Nothing here is checked when it is made; what reads columns checks
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
 from typing import Any, Final
 
@@ -16,8 +16,40 @@ import msgspec
 from ottla.base.world import Buffer
 from ottla.wire.records.arrow import to_arrow
 from ottla.wire.records.record import Record, RecordHeader
+from ottla.wire.records.twins import is_c_refused
+
+try:
+    from ottla.wire.records import _columns
+except ImportError:  # no C compiler at installation
+    IS_COMPILED = False
+else:
+    IS_COMPILED = True
 
 _BITS: Final = tuple(1 << bit for bit in range(8))
+
+
+Listing = Callable[[Buffer, "array[int]", "bytes | None", int, int], "list[bytes | None]"]
+"""(data, ends, valid, begin, end) -> these values of a column as Python's."""
+
+
+def list_in_python(
+    data: Buffer, ends: array[int], valid: bytes | None, begin: int, end: int
+) -> list[bytes | None]:
+    """See `Listing`."""
+    first = ends[begin]
+    piece = bytes(data[first : ends[end]])
+    places = pairwise(position - first for position in ends[begin : end + 1])
+    if valid is None:
+        return [piece[start:stop] for start, stop in places]
+    return [
+        piece[start:stop] if valid[index >> 3] & _BITS[index & 7] else None
+        for index, (start, stop) in enumerate(places, begin)
+    ]
+
+
+list_values: Final[Listing] = (
+    _columns.values if IS_COMPILED and not is_c_refused() else list_in_python
+)
 
 
 class BytesColumn(msgspec.Struct, frozen=True, gc=False):
@@ -67,14 +99,7 @@ class BytesColumn(msgspec.Struct, frozen=True, gc=False):
         end = len(self) if end is None else end
         if self._are_null(begin, end):
             return [None] * (end - begin)
-        data = self.data if isinstance(self.data, bytes) else bytes(self.data)
-        places = pairwise(self.ends[begin : end + 1])
-        if self.valid is None:
-            return [data[start:stop] for start, stop in places]
-        return [
-            None if self.is_null(index) else data[start:stop]
-            for index, (start, stop) in enumerate(places, begin)
-        ]
+        return list_values(self.data, self.ends, self.valid, begin, end)
 
     def _are_null(self, begin: int, end: int) -> bool:
         """Whether all of these, and their neighbours in the same bytes, are null."""

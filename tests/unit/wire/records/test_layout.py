@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ottla.wire.records.layout import BytesColumn, HeadersColumn
+from ottla.wire.records import layout
+from ottla.wire.records.layout import BytesColumn, HeadersColumn, Listing, list_in_python
+
+LISTINGS: list[Listing] = [list_in_python]
+if layout.IS_COMPILED:
+    from ottla.wire.records import _columns
+
+    LISTINGS.append(_columns.values)
 
 values_and_nulls = st.lists(st.none() | st.binary(max_size=5), max_size=20)
 
@@ -30,6 +37,34 @@ def test_a_part_of_a_column_is_that_part_of_its_values(
     assert BytesColumn.of(values).to_list(begin, end) == values[begin:end]
     headers = [(("name", value),) * (index % 3) for index, value in enumerate(values)]
     assert HeadersColumn.of(headers).to_list(begin, end) == headers[begin:end]
+
+
+@pytest.mark.parametrize("listed", LISTINGS)
+@given(
+    values=values_and_nulls,
+    before=st.binary(max_size=3),
+    begin=st.integers(0, 20),
+    end=st.integers(0, 20),
+)
+def test_values_are_listed_alike_in_python_and_c(
+    listed: Listing, values: list[bytes | None], before: bytes, begin: int, end: int
+) -> None:
+    begin, end = min(begin, len(values)), min(max(begin, end), len(values))
+    column = BytesColumn.of(values)
+    ends = array("i", [each + len(before) for each in column.ends])
+    data = memoryview(before + column.data)
+    found = listed(data, ends, column.valid, begin, end)
+    assert found == values[begin:end]
+    assert all(type(value) is bytes for value in found if value is not None)
+
+
+@pytest.mark.skipif(not layout.IS_COMPILED, reason="the C twins were not compiled")
+@pytest.mark.parametrize("ends", [[0, 2, 1], [0, 1, 4], [-1, 1, 2], [0], []])
+def test_nothing_beyond_the_data_is_listed(ends: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"positions|rows"):
+        _columns.values(b"abc", array("i", ends), None, 0, 2)
+    with pytest.raises(ValueError, match="rows"):
+        _columns.values(b"abc", array("i", [0] * 11), b"", 0, 10)
 
 
 def test_a_column_lies_as_arrow_wants_it() -> None:
