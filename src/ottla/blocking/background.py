@@ -59,7 +59,12 @@ class Background:
             with asyncio.Runner(
                 loop_factory=lambda: asyncio.SelectorEventLoop(self._selector)
             ) as runner:
-                runner.run(self._until_stopped(begun))
+                try:
+                    runner.run(self._until_stopped(begun))
+                finally:
+                    # Before the runner waits for what is cancelled, which may wait for a caller.
+                    for call in list(self._calls):
+                        call.cut_off(_lost())
         except BaseException:  # noqa: BLE001 # whatever it was, nobody else can tell it
             _log.exception("the thread behind blocking clients has ended")
         finally:
@@ -100,8 +105,11 @@ class Background:
         try:
             self.post(call.begin)
             self._check()
-        except BaseException:
+        except BaseException as error:
             self._calls.discard(call)
+            if not isinstance(error, BackgroundLostError):
+                # Interrupted, perhaps after the loop was asked: as where it is waited for.
+                call.give_up(error)
             raise
         return call
 

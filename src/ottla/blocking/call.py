@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import ContextVar
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeVar, cast
@@ -73,9 +74,12 @@ class Call(Generic[T]):
         self._work = work
         self._unclaimed = unclaimed
         self._is_given_up = False
+        self._is_begun = False
         self._task: asyncio.Task[T] | None = None
         self._mail: SimpleQueue[_Job | Outcome[T]] = SimpleQueue()
         self._job: _Job | None = None
+        self._nested: _Nested | None = None
+        self._lost: BaseException | None = None
         self._value: list[T] = []
         self._reason: BaseException | None = None
 
@@ -83,6 +87,7 @@ class Call(Generic[T]):
 
     def begin(self) -> None:
         """Run the coroutine, unless its caller gave up before."""
+        self._is_begun = True
         if self._reason is not None:
             self.lose(self._reason)
             return
@@ -96,7 +101,11 @@ class Call(Generic[T]):
     def _ended(self, task: asyncio.Task[T]) -> None:
         self._task = None
         if task.cancelled():
-            self.lose(self._reason or BackgroundLostError("the thread behind the client has ended"))
+            self.lose(
+                self._reason
+                or self._lost
+                or BackgroundLostError("the thread behind the client has ended")
+            )
         elif (error := task.exception()) is not None:
             self.lose(error)
         else:
@@ -107,7 +116,15 @@ class Call(Generic[T]):
 
     def lose(self, error: BaseException) -> None:
         """This is all that the caller will be told."""
+        self.cut_off(error)
         self._mail.put(Outcome(error=error))
+
+    def cut_off(self, error: BaseException) -> None:
+        """Nothing that the caller asks for meanwhile is run any more; it gets this."""
+        self._lost = self._lost or error
+        nested = self._nested
+        if nested is not None:
+            nested.told.put(Outcome(error=self._lost))
 
     def _cancel(self, reason: BaseException) -> None:
         self._reason = self._reason or reason
@@ -119,28 +136,42 @@ class Call(Generic[T]):
         self._is_given_up = True
         self._cancel(reason)
         self._give_back()
+        if not self._is_begun:
+            # Interrupted before the loop was asked to: it never will be.
+            self.lose(reason)
 
     def _give_back(self) -> None:
         if self._unclaimed is not None and self._value:
             self._unclaimed(self._value.pop())
 
     async def in_caller(self, function: Callable[[], Any]) -> Any:
-        """Call a function in the caller's thread; it is not cut off when this is cancelled."""
+        """Call a function in the caller's thread; it is not cut off when this is cancelled.
+
+        What it asks for is, where that runs by then: it gets the reason.
+        """
         job = _Job(function)
         self._mail.put(job)
         cancelled: asyncio.CancelledError | None = None
         while True:
             try:
                 asked = await job.asked.get()
+                if isinstance(asked, Outcome):
+                    break
+                await self._do(asked)
             except asyncio.CancelledError as error:
                 cancelled = error
-                continue
-            if isinstance(asked, Outcome):
-                break
-            asked.told.put(await _outcome(asked.work))
         if cancelled is not None:
             raise cancelled
         return asked.result()
+
+    async def _do(self, nested: _Nested) -> None:
+        """Its caller stands still until it is told, also where this is cancelled."""
+        try:
+            nested.told.put(await _outcome(nested.work))
+        except asyncio.CancelledError:
+            out_of_time = DeadlineError("the call that this is part of has run out of time")
+            nested.told.put(Outcome(error=self._reason or self._lost or out_of_time))
+            raise
 
     # -- in the caller's thread ------------------------------------------------------------------
 
@@ -154,10 +185,10 @@ class Call(Generic[T]):
             outcome = self._serve(timeout_s)
         except Empty:
             error = DeadlineError(f"no outcome within {timeout_s:g} s")
-            self._give_up(error)
+            self.give_up(error)
             raise error from None
         except BaseException as error:
-            self._give_up(error)
+            self.give_up(error)
             raise
         return outcome.result()
 
@@ -177,9 +208,11 @@ class Call(Generic[T]):
         return mail
 
     def _answer(self, job: _Job, outcome: _Nested | Outcome[Any]) -> None:
-        self._loop.call_soon_threadsafe(job.asked.put_nowait, outcome)
+        # Where the loop is closed nobody waits for it, and `lose` tells the caller.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(job.asked.put_nowait, outcome)
 
-    def _give_up(self, reason: BaseException) -> None:
+    def give_up(self, reason: BaseException) -> None:
         """The coroutine shall have ended before the caller goes on, or what it holds is unclear."""
         try:
             self._loop.call_soon_threadsafe(self._abandon, reason)
@@ -202,9 +235,15 @@ class Call(Generic[T]):
     def nested(self, work: Work[Any]) -> Any:
         """From inside such a function: run a coroutine as part of this call's."""
         assert self._job is not None
-        nested = _Nested(work)
-        self._answer(self._job, cast("Any", nested))
-        return nested.told.get().result()
+        self._nested = nested = _Nested(work)
+        try:
+            # Looked at only now: who sets it then tells what is nested.
+            if self._lost is not None:
+                raise self._lost
+            self._answer(self._job, nested)
+            return nested.told.get().result()
+        finally:
+            self._nested = None
 
 
 async def _outcome(work: Work[Any]) -> Outcome[Any]:

@@ -29,7 +29,7 @@ class Loop(Protocol):
         ...
 
     def check_patient(self) -> None:
-        """Raises UserError where waiting would be for ever."""
+        """Raises UserError where waiting would be for ever, ClientForkedError in a child."""
         ...
 
 
@@ -59,12 +59,13 @@ class Promise:
         raise NotImplementedError
 
     def _wait(self, timeout_s: float | None) -> None:
+        self._loop.check_patient()
         told = self._told
         if told is None:
             told = threading.Event()
-            self._told = told  # type: ignore[misc]  # each kind has a place for it
             self._watch(told.set)
-        self._loop.check_patient()
+            # Kept only now: whoever asks again waits for it, so there must be somebody who sets it.
+            self._told = told  # type: ignore[misc]  # each kind has a place for it
         if not self.done() and not told.wait(timeout_s):
             raise TimeoutError(f"no outcome within {timeout_s:g} s")
 

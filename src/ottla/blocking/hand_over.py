@@ -121,7 +121,9 @@ class HandOver:
         self._background.post(function)
 
     def check_patient(self) -> None:
-        """Raises UserError where waiting would be for ever: on the loop."""
+        """Raises UserError where waiting would be for ever: on the loop, and in a forked child."""
+        if self._forked is not None:
+            raise self._forked
         if self._background.is_here:
             raise UserError("a delivery callback cannot wait")
 

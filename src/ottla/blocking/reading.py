@@ -7,6 +7,7 @@ asks the loop for anything else. So a record costs no hop, and positions never l
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -17,8 +18,8 @@ from ottla.base.errors import UserError
 from ottla.base.ids import TopicPartition
 from ottla.blocking.background import Background
 from ottla.blocking.call import Call, Work
-from ottla.blocking.errors import ConcurrentUseError, WakeupError
-from ottla.client.consumer import Consumer, ConsumerRecord
+from ottla.blocking.errors import BackgroundLostError, ConcurrentUseError, WakeupError
+from ottla.client.consumer import Consumer, ConsumerClosedError, ConsumerRecord
 from ottla.client.consumer.loan import Loan
 from ottla.client.consumer.record_decoding import decoder_of
 from ottla.wire.records.columns import RecordColumns
@@ -35,15 +36,20 @@ class _Hand:
         self._records = loan.records if records is None else records
         # Each step of a list's iterator is one step for other threads: no record is taken twice.
         self._rest = iter(self._records)
-        self._stopped_at: int | None = None
+        self._left: list[ConsumerRecord] = []
+        """What was stopped: nobody gets these."""
         self.next: Callable[[], ConsumerRecord] = self._rest.__next__
 
     @property
     def taken(self) -> int:
         """Records that were handed out."""
-        if self._stopped_at is not None:
-            return self._stopped_at
-        return len(self._records) - length_hint(self._rest)
+        while True:
+            left = len(self._left)
+            rest = length_hint(self._rest)
+            # A stop in between has moved some from one to the other: they would count as taken,
+            # or twice.
+            if len(self._left) == left:
+                return len(self._records) - rest - left
 
     def take(self, count: int) -> list[ConsumerRecord]:
         """Hand out so many, if they are here."""
@@ -51,8 +57,8 @@ class _Hand:
 
     def stop(self) -> None:
         """Hand out nothing more."""
-        if self._stopped_at is None:
-            self._stopped_at = len(self._records) - len(list(self._rest))
+        # One step for other threads and for signals' handlers, who may stop and count, too.
+        self._left.extend(self._rest)
 
 
 class Reading:
@@ -67,6 +73,8 @@ class Reading:
         """By thread: those that may want something of their caller."""
         self._read: Call[Any] | None = None
         self._is_woken = False
+        self._is_recalled = False
+        self._is_ended = False
         self.next: Callable[[], ConsumerRecord] = self._hand.next
         """Hands out a record that is lent; raises StopIteration where there is none."""
 
@@ -74,12 +82,10 @@ class Reading:
 
     def one(self, background: Background) -> ConsumerRecord:
         """The next record, waited for where none is lent."""
-        while True:
-            with self._alone():
-                self._raise_if_woken()
-                self._lend(background, self._consumer.options.max_poll_records, None)
-                with suppress(StopIteration):
-                    return self.next()
+        with self._alone():
+            self._raise_if_woken()
+            lent_max = self._consumer.options.max_poll_records
+            return self._read_some(background, 1, None, lent_max=lent_max)[0]
 
     def some(
         self, background: Background, count: int, timeout_s: float | None
@@ -89,8 +95,20 @@ class Reading:
             self._raise_if_woken()
             if taken := self._hand.take(count):
                 return taken
-            self._lend(background, count, timeout_s)
-            return self._hand.take(count)
+            return self._read_some(background, count, timeout_s, lent_max=count)
+
+    def _read_some(
+        self, background: Background, count: int, timeout_s: float | None, *, lent_max: int
+    ) -> list[ConsumerRecord]:
+        """Up to `count`, waited for; the rest of what is lent stays in hand."""
+        end_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            left_s = None if end_s is None else max(end_s - time.monotonic(), 0)
+            self._lend(background, lent_max, left_s)
+            taken = self._hand.take(count)
+            # What was lent and cannot be taken was recalled: it comes again after the group's turn.
+            if taken or not self._hand.loan.records:
+                return taken
 
     def columns(
         self, background: Background, timeout_s: float | None
@@ -109,7 +127,11 @@ class Reading:
         async def read() -> Loan:
             reader = self._consumer.reader
             reader.on_interrupt = self._recall
-            return await reader.lend(count, timeout_s)
+            reader.lent_progress = self._progress
+            loan = await reader.lend(count, timeout_s)
+            # What the group has wanted until now it has got.
+            self._is_recalled = False
+            return loan
 
         self._stop()
         self._hold(self._wait(background, read))
@@ -123,12 +145,24 @@ class Reading:
                 raise error
         self._hand = hand = _Hand(loan, records)
         self.next = hand.next
+        # Looked at only now: who sets one of these then stops what is in hand.
+        if self._is_ended:
+            self._stop()
+            raise _closed()
+        if self._is_recalled:
+            self._stop()
         if self._is_woken:
             self.next = _nothing
 
     def _recall(self) -> None:
         """From the loop: the group wants its turn, so the next record comes by a read."""
+        self._is_recalled = True
         self._hand.stop()
+
+    def _progress(self) -> object:
+        """From the loop: something else whenever a lent record was handed out."""
+        hand = self._hand
+        return id(hand), hand.taken
 
     def _wait(
         self,
@@ -138,14 +172,18 @@ class Reading:
         unclaimed: Callable[[T], object] | None = None,
     ) -> T:
         self._forbid_in_listener()
-        call = background.begin(self._settled(read), unclaimed=unclaimed)
-        self._read = call
-        if self._is_woken:
-            call.interrupt(_woken())
         try:
+            self._read = call = background.begin(self._settled(read), unclaimed=unclaimed)
+            if self._is_woken:
+                call.interrupt(_woken())
             return self._finish(background, call)
         except WakeupError:
             self._is_woken = False
+            raise
+        except BackgroundLostError:
+            # It may have ended with its last client, which this was.
+            if self._is_ended:
+                raise _closed() from None
             raise
         finally:
             self._read = None
@@ -201,6 +239,7 @@ class Reading:
 
     def last_settled(self, work: Work[None]) -> Work[None]:
         """Hand out nothing more. The work, to be run where the positions are known."""
+        self._is_ended = True
         self._stop()
         hand, consumer = self._hand, self._consumer
 
@@ -256,6 +295,10 @@ class Reading:
 
 def _nothing() -> ConsumerRecord:
     raise StopIteration
+
+
+def _closed() -> ConsumerClosedError:
+    return ConsumerClosedError("the consumer was closed")
 
 
 def _woken() -> WakeupError:

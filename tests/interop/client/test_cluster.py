@@ -119,12 +119,12 @@ def test_a_hundred_calls_cancelled_at_random_leave_the_connection_matched(
 ) -> None:
     async def main() -> None:
         async with Cluster(shared_broker.bootstrap, QUICK) as cluster:
-            await create(cluster, *(f"topic-{number}" for number in range(3)))
+            await create(cluster, *(f"asked-{number}" for number in range(3)))
             await cluster.refresh()
             connection = await cluster.connection(1, Purpose.FETCH)
             for turn in range(100):
                 tasks = [
-                    asyncio.ensure_future(ask(cluster, f"topic-{number % 3}"))
+                    asyncio.ensure_future(ask(cluster, f"asked-{number % 3}"))
                     for number in range(9)
                 ]
                 for _ in range(turn % 5):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -88,10 +88,42 @@ def test_what_comes_too_late_for_an_interrupted_caller_is_given_back(
             return 7
         return 0
 
-    call = background.begin(stubborn, unclaimed=unclaimed.append)
-    with pytest.raises(KeyboardInterrupt):
+    # The interrupt may come while it is begun.
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 # either of these
+        call = background.begin(stubborn, unclaimed=unclaimed.append)
         background.finish(call)
     assert unclaimed == [7]
+
+
+@pytest.mark.parametrize("is_posted", [True, False])
+def test_an_interrupt_while_work_is_begun_has_ended_it_too(
+    is_posted: bool,
+    background: Background,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun, steps = threading.Event(), list[str]()
+
+    async def wait() -> None:
+        steps.append("begun")
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            steps.append("ended")
+
+    def interrupted(function: Callable[[], object]) -> None:
+        if is_posted:
+            post(function)
+            begun.wait()
+        raise KeyboardInterrupt
+
+    post = background.post
+    monkeypatch.setattr(background, "post", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        background.begin(wait)
+    assert steps == (["begun", "ended"] if is_posted else [])
+    assert caplog.messages == [], "it was not waited for in vain"
 
 
 def test_the_time_of_a_call_may_be_over(background: Background) -> None:

@@ -13,6 +13,7 @@ from ottla.base.errors import UserError
 from ottla.base.limits import BLOCKING_HANDED_BYTES_MAX
 from ottla.blocking.background import Background, borrow, give_back
 from ottla.blocking.delivery import Delivery
+from ottla.blocking.errors import BackgroundLostError, ClientForkedError
 from ottla.blocking.hand_over import HandOver
 from ottla.client.producer import BufferFullError, ProducerClosedError, RecordMetadata
 from ottla.client.producer import Delivery as AsyncioDelivery
@@ -221,3 +222,25 @@ def test_a_fault_of_a_callback_ends_nothing(bench: Bench) -> None:
     bench.drain()
     bench.on_loop(bench.producer.batch.settle)
     assert bench.send(b"2").result(5).offset == 1
+
+
+@pytest.mark.parametrize("was_waited_for", [False, True])
+def test_what_waits_for_an_outcome_in_a_forked_child_is_told_each_time(
+    was_waited_for: bool, bench: Bench
+) -> None:
+    delivery = bench.send(b"1")
+    if was_waited_for:
+        with pytest.raises(TimeoutError):
+            delivery.result(0)
+    bench.hand_over.leave(ClientForkedError("made before"))
+    for _ in range(2):
+        with pytest.raises(ClientForkedError):
+            delivery.result(0)
+
+
+def test_what_could_not_be_watched_is_told_each_time(bench: Bench) -> None:
+    delivery = bench.send(b"1")
+    bench.background.stop()
+    for _ in range(2):
+        with pytest.raises(BackgroundLostError):
+            delivery.result(0)

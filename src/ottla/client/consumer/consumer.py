@@ -18,7 +18,7 @@ from ottla.client.consumer.fetcher import Fetcher
 from ottla.client.consumer.group.group import Group
 from ottla.client.consumer.group.listener import RebalanceListener
 from ottla.client.consumer.options import ConsumerOptions
-from ottla.client.consumer.positioned import Positioned
+from ottla.client.consumer.positioned import Positioned, named
 from ottla.client.consumer.reader import Reader
 from ottla.client.consumer.record import ConsumerRecord
 from ottla.client.consumer.record_decoding import decoder_of
@@ -158,7 +158,7 @@ class Consumer(Positioned):
         assert line is not None
         if self.subscription is not None:
             raise UserError("this consumer has subscribed: unsubscribe before assigning")
-        wanted = [TopicPartition(topic, index) for topic, index in partitions]
+        wanted = named(partitions)
         known = fetcher.assigned
         if group is not None:
             group.commit_soon(in_hand=self._reading().before_last_read)
@@ -236,8 +236,7 @@ class Consumer(Positioned):
         """What the group has committed; None where nothing is. Raises as `commit`."""
         self._running()
         commits = self._grouped("a committed position").commits
-        places = [TopicPartition(topic, index) for topic, index in partitions]
-        return await commits.committed(places, timeout_s=timeout_s)
+        return await commits.committed(named(partitions), timeout_s=timeout_s)
 
     def group_metadata(self) -> GroupMember:
         """For `Producer.send_offsets`: positions in a transaction, only while this is a member."""

@@ -69,7 +69,8 @@ class FetchSession:
         forgotten = {
             partition: target
             for partition, target in known.items()
-            if partition not in wanted or wanted[partition].topic_id != target.topic_id
+            # By name both are one: nodes forget after they have added.
+            if partition not in wanted or (by_id and wanted[partition].topic_id != target.topic_id)
         }
         return SessionRequest(self.session_id, self._epoch, changed, forgotten)
 

@@ -32,6 +32,10 @@ class Loan:
         self._parts: list[Part] = []
         self._settled = 0
 
+    def __bool__(self) -> bool:
+        """Whether anything is lent."""
+        return bool(self.records)
+
     def add(self, partition: AssignedPartition, records: list[ConsumerRecord]) -> None:
         """Lend these, which the partition shows and has not handed out."""
         first = len(self.records)

@@ -121,7 +121,7 @@ class Positioned(ABC):
         Like the other questions it raises DeadlineError after `timeout_s`
         (`default_api_timeout_ms` where None), RefusedError where there is no right to it.
         """
-        wanted = dict.fromkeys(_named(partitions), EARLIEST)
+        wanted = dict.fromkeys(named(partitions), EARLIEST)
         return await self._queries().offsets(wanted, timeout_s=timeout_s)
 
     async def end_offsets(
@@ -131,7 +131,7 @@ class Positioned(ABC):
 
         Reading committed records, that of the first one that is not decided.
         """
-        wanted = dict.fromkeys(_named(partitions), LATEST)
+        wanted = dict.fromkeys(named(partitions), LATEST)
         return await self._queries().offsets(wanted, timeout_s=timeout_s)
 
     async def offsets_for_times(
@@ -143,7 +143,7 @@ class Positioned(ABC):
         """
         for timestamp_ms in times_ms.values():
             _check_time(timestamp_ms)
-        wanted = dict(zip(_named(times_ms), times_ms.values(), strict=True))
+        wanted = dict(zip(named(times_ms), times_ms.values(), strict=True))
         return await self._queries().for_times(wanted, timeout_s=timeout_s)
 
     def current_lag(self, partition: tuple[str, int]) -> int | None:
@@ -183,14 +183,15 @@ class Positioned(ABC):
 
     def _assigned(self, partitions: Iterable[tuple[str, int]]) -> list[AssignedPartition]:
         assigned = self._running().assigned
-        wanted = [TopicPartition(topic, index) for topic, index in partitions]
+        wanted = named(partitions)
         for partition in wanted:
             if partition not in assigned:
                 raise UserError(f"{partition} is not assigned")
         return [assigned[partition] for partition in wanted]
 
 
-def _named(partitions: Iterable[tuple[str, int]]) -> list[TopicPartition]:
+def named(partitions: Iterable[tuple[str, int]]) -> list[TopicPartition]:
+    """Plain pairs, as the program gives them."""
     return [TopicPartition(topic, index) for topic, index in partitions]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ottla.base.ids import TopicPartition
 from ottla.client.consumer.assigned import AssignedPartition
@@ -16,6 +16,8 @@ from ottla.client.consumer.fetcher import Fetcher
 from ottla.client.consumer.loan import Loan
 from ottla.client.consumer.record import ConsumerRecord
 from ottla.wire.records.columns import RecordColumns
+
+Taken = TypeVar("Taken", list[ConsumerRecord], dict[TopicPartition, RecordColumns], Loan)
 
 
 class Turns(Protocol):
@@ -53,6 +55,8 @@ class Reader:
         self._taken_to: int | None = None
         self.on_interrupt: Callable[[], None] = lambda: None
         """Called when what was lent is to be given back: the next read shall come soon."""
+        self.lent_progress: Callable[[], object] = lambda: None
+        """Something else whenever a record was handed out of what was lent."""
 
     def interrupt(self) -> None:
         """Let the next read ask for its turn."""
@@ -63,38 +67,18 @@ class Reader:
 
     async def poll(self, count: int, timeout_s: float | None) -> list[ConsumerRecord]:
         """The next records, waiting for the first of them; empty when the time is over."""
-        end_s = _end_s(timeout_s)
-        await self._begin()
-        try:
-            while True:
-                self.check()
-                if self._group is not None and self._group.wants_turn:
-                    await self._group.turn(end_s)
-                self._raise_error()
-                taken = self._take(count)
-                if taken or not await self._wait(end_s):
-                    return taken
-        finally:
-            self._end()
+        return await self._read(lambda: self._take(count), timeout_s)
 
     async def poll_batch(self, timeout_s: float | None) -> dict[TopicPartition, RecordColumns]:
         """The next piece of each partition, waiting for the first; empty when the time is over."""
-        end_s = _end_s(timeout_s)
-        await self._begin()
-        try:
-            while True:
-                self.check()
-                if self._group is not None and self._group.wants_turn:
-                    await self._group.turn(end_s)
-                self._raise_error()
-                taken = self._take_columns()
-                if taken or not await self._wait(end_s):
-                    return taken
-        finally:
-            self._end()
+        return await self._read(self._take_columns, timeout_s)
 
     async def lend(self, count: int, timeout_s: float | None) -> Loan:
         """As `poll`, for another thread, which decodes: nothing is handed out before `settle`."""
+        return await self._read(lambda: self._lend(count), timeout_s)
+
+    async def _read(self, take: Callable[[], Taken], timeout_s: float | None) -> Taken:
+        """What `take` finds, waiting until it finds something, or the time is over."""
         end_s = _end_s(timeout_s)
         await self._begin()
         try:
@@ -102,10 +86,14 @@ class Reader:
                 self.check()
                 if self._group is not None and self._group.wants_turn:
                     await self._group.turn(end_s)
+                    self.check()
                 self._raise_error()
-                loan = self._lend(count)
-                if loan.records or not await self._wait(end_s):
-                    return loan
+                if taken := take():
+                    return taken
+                # Looking may have found what is broken: no news would ever come of that.
+                self._raise_error()
+                if not await self._wait(end_s):
+                    return taken
         finally:
             self._end()
 
@@ -117,21 +105,13 @@ class Reader:
 
     async def next_record(self) -> ConsumerRecord:
         """Where `current` has none: look for one. Raises StopAsyncIteration at the end."""
-        await self._begin()
         try:
-            while not self.is_closed:
-                if self._group is not None and self._group.wants_turn:
-                    await self._group.turn(None)
-                if self._fetcher.fatal is not None:
-                    raise self._fetcher.fatal
-                self._raise_error()
-                taken = self._take(1)
-                if taken:
-                    return taken[0]
-                await self._fetcher.news(None)
-        finally:
-            self._end()
-        raise StopAsyncIteration
+            (record,) = await self._read(lambda: self._take(1), None)
+        except ConsumerClosedError:
+            if self.is_closed:
+                raise StopAsyncIteration from None
+            raise
+        return record
 
     def take_from(self, partition: AssignedPartition) -> ConsumerRecord:
         """The next of opened records."""
@@ -145,6 +125,7 @@ class Reader:
     async def _begin(self) -> None:
         # Who always finds records must let those who fetch them have their turn.
         await asyncio.sleep(0)
+        self.check()
         self._before = {}
         self._opened = None
         if self._group is not None:
@@ -184,9 +165,11 @@ class Reader:
         return self._before
 
     @property
-    def progress(self) -> tuple[int, int]:
-        """Something else whenever a record was handed out from `current`."""
-        return (0, 0) if self.current is None else (id(self.current), self.current.offset or 0)
+    def progress(self) -> object:
+        """Something else whenever a record was handed out without asking: of `current`, or lent."""
+        current = self.current
+        offset = None if current is None else current.offset
+        return id(current), offset, self.lent_progress()
 
     # -- taking ----------------------------------------------------------------------------------
 

@@ -377,6 +377,22 @@ def test_a_damaged_batch_is_told_after_all_before_it_and_can_be_passed(
     assert len(read(cluster, careless, 20)) == 20
 
 
+def test_what_is_broken_behind_good_batches_is_met_at_once_by_who_takes_a_loan(
+    cluster: ConsumerCluster,
+) -> None:
+    filled(cluster)
+    batches = cluster.logs[T0].batches
+    broken = bytearray(batches[2].data)
+    broken[-2] ^= 1  # in the last value
+    batches[2] = batches[2]._replace(data=bytes(broken))
+    consumer = cluster.consumer()
+    consumer.assign([T0])
+    loan = cluster.run(consumer.reader.lend(100, 60))
+    assert [record.offset for record in loan.records] == list(range(10))
+    consumer.reader.settle(loan, 10)
+    assert fails(cluster, consumer.reader.lend(100, 0), CorruptRecordsError).offset == 10
+
+
 def test_what_is_refused_for_good_is_told_and_tried_again_when_asked(
     cluster: ConsumerCluster,
 ) -> None:

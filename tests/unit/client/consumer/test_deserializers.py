@@ -100,6 +100,16 @@ def test_what_comes_before_a_record_that_cannot_be_read_is_handed_out(
     assert drain(cluster, consumer, 2) == [value.decode() for value in values[4:]]
 
 
+def test_a_record_that_cannot_be_read_is_met_at_once_where_nothing_else_happens(
+    cluster: ConsumerCluster,
+) -> None:
+    ((*values,),) = fill(cluster)
+    consumer = reader_of(cluster, T0, value_deserializer=Picky(values[2]))
+    assert drain(cluster, consumer, 2) == [value.decode() for value in values[:2]]
+    with pytest.raises(RecordDeserializationError):
+        cluster.run(consumer.poll(10, 0))
+
+
 def test_iterating_meets_it_at_its_place_and_goes_on_behind_it(cluster: ConsumerCluster) -> None:
     ((*values,),) = fill(cluster)
     consumer = reader_of(cluster, T0, value_deserializer=Picky(values[1]))

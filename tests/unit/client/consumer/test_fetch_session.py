@@ -43,6 +43,14 @@ def test_a_topic_made_again_is_forgotten_by_its_old_id_and_named_by_the_new_one(
     assert session.topics == {bytes([2]) * 16: "a"}
 
 
+def test_by_name_a_topic_made_again_is_not_forgotten_with_the_same_breath() -> None:
+    session = FetchSession()
+    session.plan({A: target(1)}, by_id=False)
+    session.answered(7)
+    asked = session.plan({A: target(0, topic_id=2)}, by_id=False)
+    assert (asked.changed, asked.forgotten) == ({A: target(0, topic_id=2)}, {})
+
+
 def test_a_new_leader_epoch_is_told() -> None:
     session = begun({A: target(1)})
     assert session.plan({A: target(1, epoch=3)}, by_id=True).changed == {A: target(1, epoch=3)}

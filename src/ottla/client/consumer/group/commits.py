@@ -55,13 +55,16 @@ class Commits:
         member: Member,
         *,
         tells_epoch: bool,
+        is_shared: Callable[[], bool],
         on_refusal: Callable[[], None],
     ) -> None:
-        """`tells_epoch`: whether it is a member of the consumer protocol. `on_refusal` is called
-        when the member was told that it is none any more, or has another epoch."""
+        """`tells_epoch`: whether it is a member of the consumer protocol. `is_shared`: whether
+        only members commit now. `on_refusal` is called when the member was told that it is none any
+        more, or has another epoch."""
         self._line = line
         self._member = member
         self._on_refusal = on_refusal
+        self._is_shared = is_shared
         self._tells_epoch = tells_epoch
         self._in_order = asyncio.Lock()
         self.last: dict[TopicPartition, OffsetAndMetadata] = {}
@@ -96,6 +99,9 @@ class Commits:
         return True
 
     async def _commit(self, offsets: Positions) -> None:
+        if self._is_shared() and not self._member.is_joined:
+            # A group that is empty by now takes positions of nobody, and these may be old.
+            raise _not_ours(ErrorCode.UNKNOWN_MEMBER_ID)
         identity = self._member.identity
         topic_ids = self._topic_ids(offsets)
         response = await self._line.call(
@@ -125,8 +131,7 @@ class Commits:
             raise _EpochIsOldError("the member's epoch is an old one")
         if known in _NOT_OURS or known is ErrorCode.STALE_MEMBER_EPOCH:
             self._tell_member(code, identity)
-            reason = _NOT_OURS.get(known, "this member is in the group no more")
-            raise CommitFailedError(known, f"{reason}. {_ADVICE}")
+            raise _not_ours(known)
         raise self._error(known, f"the position of {partition} was not committed")
 
     def _stays(self, code: ErrorCode, identity: Identity) -> bool:
@@ -206,3 +211,8 @@ class Commits:
         if remedy is Remedy.REFRESH_METADATA:
             self._line.cluster.refresh_soon()
         return RefusedError(code, message) if remedy.retriable else GroupError(code, message)
+
+
+def _not_ours(code: ErrorCode) -> CommitFailedError:
+    reason = _NOT_OURS.get(code, "this member is in the group no more")
+    return CommitFailedError(code, f"{reason}. {_ADVICE}")

@@ -63,6 +63,8 @@ class ConsumerMember:
         self.phase = Phase.OUT
         self.unnamed: Mapping[bytes, list[int]] | None = None
         """An assignment by topic ids, until `name` knows their topics."""
+        self._named: dict[bytes, str] | None = None
+        """Of it, what was known when it was looked at last."""
         self.topic_ids: dict[str, bytes] = {}
         """Of topics that were assigned."""
         self._epoch = -1
@@ -93,7 +95,8 @@ class ConsumerMember:
     def subscribe(self, subscription: Subscription, topics: frozenset[str]) -> None:
         """See `Member`."""
         regex = subscription.expression
-        if regex is None and self._wants and self._wants.get("subscribed_topic_regex"):
+        if regex is None and self._wants and "subscribed_topic_regex" in self._wants:
+            # For good: nobody knows whether the coordinator has heard it.
             regex = _NO_REGEX
         wants: dict[str, Any] = {"subscribed_topic_names": sorted(topics)}
         if regex is not None:
@@ -199,6 +202,7 @@ class ConsumerMember:
             self._assigned(answer.assignment)
 
     def _assigned(self, assignment: Assignment) -> None:
+        self._named = None
         self.unnamed = {
             topic.topic_id: list(topic.partitions) for topic in assignment.topic_partitions
         }
@@ -208,7 +212,11 @@ class ConsumerMember:
         unnamed = self.unnamed
         if unnamed is None:
             return
-        known = {topic_id: names[topic_id] for topic_id in unnamed if topic_id in names}
+        found = {topic_id: names[topic_id] for topic_id in unnamed if topic_id in names}
+        known = {**(self._named or {}), **found}
+        if known == self._named:
+            return  # or the coordinator would be told the same without end
+        self._named = known
         if len(known) == len(unnamed):
             self.unnamed = None
         self.topic_ids.update({name: topic_id for topic_id, name in known.items()})
@@ -231,9 +239,9 @@ class ConsumerMember:
         elif code in _OTHERS_NAME:
             self._end(code, answer.error_message or "the instance id is another member's")
         elif remedy is Remedy.FIND_COORDINATOR:
-            self._sent = {}
-            self._retry_at_ms = now_ms + self._backoff.next_ms()
+            self.failed(now_ms)
         elif remedy.retriable:
+            self._must_tell = True
             self._retry_at_ms = now_ms + self._backoff.next_ms()
         else:
             message = answer.error_message or f"group {self._group_id!r} does not take this member"
@@ -277,14 +285,13 @@ class ConsumerMember:
 
     def leave(self, reason: str) -> Ask | None:
         """See `Member`."""
-        was_joined = self.phase in (Phase.JOINING, Phase.JOINED)
         phase = self.phase
         is_static = self._options.group_instance_id is not None
         self._wants = None
         self._lose()
         if phase is Phase.FENCED:
             self.phase = phase
-        if not was_joined:
+        if phase not in (Phase.JOINING, Phase.JOINED):
             return None
         request = ConsumerGroupHeartbeatRequest(
             group_id=self._group_id,

@@ -33,6 +33,14 @@ _log = logging.getLogger(__name__)
 REVOCATION_COMMIT_S_MAX: Final = 60.0
 """How long partitions that go are held up by a commit that does not succeed."""
 
+OTHERS_LISTENER_S_MAX: Final = 5.0
+"""How long giving back waits for a listener that another task has called, and that may itself wait
+for this."""
+
+COMMIT_SHARE: Final = 0.5
+LISTENER_SHARE: Final = 0.75
+"""Of the time for a close: when the last commit, and then the listener, is over at the latest."""
+
 
 class Group:
     """Positions of a group, and membership in it while there is a subscription."""
@@ -72,17 +80,24 @@ class Group:
         )
         is_modern = options.group_protocol == "consumer"
         self.commits = Commits(
-            self.line, self.member, tells_epoch=is_modern, on_refusal=self.membership.wake
+            self.line,
+            self.member,
+            tells_epoch=is_modern,
+            is_shared=lambda: self.subscription is not None,
+            on_refusal=self.membership.wake,
         )
         self.positions = Positions(fetcher, self.commits, tell=self._tell)
         self._listener = RebalanceListener()
         self._told: list[Exception] = []
-        self._in_turn = False
+        self._turn_of: asyncio.Task[object] | None = None
+        self._listening_to: Step | None = None
+        self._listened = asyncio.Event()
         self._is_ending = False
         self._commit_is_due = False
         self._commit_timer: asyncio.TimerHandle | None = None
         self._auto_commit: asyncio.Task[bool] | None = None
         self._last_commit: asyncio.Task[None] | None = None
+        self._last_commit_step: Step | None = None
         self._reads = 0
         self._seen_progress: object = None
         self._idle_at_ms = self._now_ms()
@@ -111,10 +126,27 @@ class Group:
         again."""
         if self.subscription is None:
             return
-        await self.membership.stop()
-        self._told.clear()
-        await self._let_go({}, "it has unsubscribed")
+        try:
+            await self.membership.stop()
+            self._told.clear()
+            await self._let_go({}, "it has unsubscribed")
+        except BaseException:
+            self._stay()
+            raise
         self.raise_told()
+
+    def _stay(self) -> None:
+        """Unsubscribing was cut off: where the subscription is still there, go on with it."""
+        if self.subscription is None:
+            return
+        ownership = self.member.ownership
+        ownership.give_back(())
+        for place in ownership.owned:
+            partition = self._fetcher.assigned.get(place)
+            if partition is not None:
+                partition.is_leaving = False
+        self._fetcher.wake()
+        self.membership.start()
 
     async def close(
         self, *, in_hand: Mapping[TopicPartition, tuple[int, int]], timeout_s: float
@@ -129,7 +161,7 @@ class Group:
         try:
             async with asyncio.timeout(timeout_s):
                 await self.membership.stop()
-                await self._let_go(in_hand, "the consumer is closed")
+                await self._let_go(in_hand, "the consumer is closed", timeout_s=timeout_s)
         except TimeoutError:
             _log.warning("the group was not left in time", extra={"group": self.line.group_id})
         finally:
@@ -140,27 +172,65 @@ class Group:
         if self._told:
             raise self._told.pop(0)
 
-    async def _let_go(self, in_hand: Mapping[TopicPartition, tuple[int, int]], reason: str) -> None:
+    async def _let_go(
+        self,
+        in_hand: Mapping[TopicPartition, tuple[int, int]],
+        reason: str,
+        *,
+        timeout_s: float | None = None,
+    ) -> None:
+        begin_s = self._loop.time()
+
+        def until(share: float) -> float | None:
+            return None if timeout_s is None else begin_s + share * timeout_s
+
         if self._options.enable_auto_commit:
-            try:
-                await self.commits.commit(self._dealt_with(in_hand))
-            except (UserError, ProtocolError) as error:
-                _log.warning("positions were not committed", extra={"reason": str(error)})
+            await self._commit_last(self._dealt_with(in_hand), until(COMMIT_SHARE))
         if self.subscription is None:
             return
-        ownership = self.member.ownership
-        ownership.give_back(ownership.owned)
-        self._in_turn = True
         try:
-            while (step := ownership.step()) is not None and step.kind is not StepKind.TAKE:
-                self._hold_back(step)
-                await self._listen(step)
-                self._drop(step)
-        finally:
-            self._in_turn = False
+            async with asyncio.timeout_at(until(LISTENER_SHARE)):
+                await self._give_back()
+        except TimeoutError:
+            _log.warning("a rebalance listener was cut off", extra={"group": self.line.group_id})
         self.topics.stop()
         await self.membership.leave(reason)
         self._seen_progress = None
+
+    async def _commit_last(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], end_s: float | None
+    ) -> None:
+        try:
+            async with asyncio.timeout_at(end_s):
+                await self.commits.commit(offsets)
+        except (UserError, ProtocolError, TimeoutError) as error:
+            reason = str(error) or "the time for it is over"
+            _log.warning("positions were not committed", extra={"reason": reason})
+
+    async def _give_back(self) -> None:
+        await self._others_listener_ends()
+        being_told = self._listening_to
+        ownership = self.member.ownership
+        ownership.give_back(ownership.owned)
+        self._turn_of = asyncio.current_task()
+        try:
+            while (step := ownership.step()) is not None and step.kind is not StepKind.TAKE:
+                self._hold_back(step)
+                if step != being_told:
+                    await self._listen(step)
+                self._drop(step)
+        finally:
+            self._turn_is_over()
+
+    async def _others_listener_ends(self) -> None:
+        """Wait for a listener that another task has called; not for ever."""
+        if self._listening_to is None or self._turn_of is asyncio.current_task():
+            return
+        try:
+            async with asyncio.timeout(OTHERS_LISTENER_S_MAX):
+                await self._listened.wait()
+        except TimeoutError:
+            _log.warning("a rebalance listener goes on", extra={"group": self.line.group_id})
 
     def _dealt_with(
         self, in_hand: Mapping[TopicPartition, tuple[int, int]]
@@ -193,8 +263,10 @@ class Group:
 
     def read_began(self) -> None:
         """See `reader.Turns`."""
-        if self._in_turn:
+        if self._turn_of is asyncio.current_task():
             raise UserError("a rebalance listener does not read")
+        if self._turn_of is not None:
+            raise UserError("another task is in a rebalance: one task reads at a time")
         self._reads += 1
 
     def read_ended(self) -> None:
@@ -204,16 +276,20 @@ class Group:
 
     async def turn(self, end_s: float | None) -> None:
         """See `reader.Turns`."""
-        self._in_turn = True
+        self._turn_of = asyncio.current_task()
         try:
             # Whoever closes meanwhile does the rest.
             while not self._is_ending and (step := self._next_step()) is not None:
                 if not await self._do(step, end_s):
                     return
         finally:
-            self._in_turn = False
+            self._turn_is_over()
         self._commit_if_due()
         self.raise_told()
+
+    def _turn_is_over(self) -> None:
+        if self._turn_of is asyncio.current_task():
+            self._turn_of = None
 
     def _next_step(self) -> Step | None:
         member = self.member
@@ -241,7 +317,7 @@ class Group:
                 self._drop(step)
             case StepKind.REVOKE:
                 self._hold_back(step)
-                if self._options.enable_auto_commit and not await self._commit_before(end_s):
+                if self._options.enable_auto_commit and not await self._commit_before(step, end_s):
                     return False
                 if self.member.ownership.step() == step and not self._is_ending:
                     await self._listen(step)
@@ -295,17 +371,24 @@ class Group:
             StepKind.REVOKE: listener.on_revoked,
             StepKind.TELL: listener.on_assigned,
         }
+        self._listening_to = step
+        self._listened.clear()
         try:
             result = calls[step.kind](step.partitions)
             if inspect.isawaitable(result):
                 await result
         except Exception as error:  # noqa: BLE001 # the program's own: told when all is in order
             self._told.append(error)
+        finally:
+            self._listening_to = None
+            self._listened.set()
 
     # -- errors ----------------------------------------------------------------------------------
 
     def _tell(self, error: Exception) -> None:
-        self._told.append(error)
+        # What lasts comes again: while nobody reads, one is enough.
+        if not self._told:
+            self._told.append(error)
         self._call_reader()
 
     def raise_told(self) -> None:
@@ -377,6 +460,7 @@ class Group:
         self.begin_auto_commits()
 
     def _set_timer(self, wait_ms: float) -> None:
+        self._stop_timer()
         self._commit_timer = self._loop.call_later(wait_ms / 1000, self._commit_soon)
 
     def _stop_timer(self) -> None:
@@ -412,9 +496,14 @@ class Group:
         soon_ms = min(self._cluster.options.retry_backoff_max_ms, options.auto_commit_interval_ms)
         self._set_timer(options.auto_commit_interval_ms if task.result() else soon_ms)
 
-    async def _commit_before(self, end_s: float | None) -> bool:
+    async def _commit_before(self, step: Step, end_s: float | None) -> bool:
         """Commit before partitions go; False where that takes longer than until `end_s`."""
+        if self._last_commit is not None and step != self._last_commit_step:
+            # Others go, too, and have been read since.
+            self._last_commit.cancel()
+            self._last_commit = None
         if self._last_commit is None:
+            self._last_commit_step = step
             uncommitted = self.positions.uncommitted()
             self._last_commit = self._loop.create_task(self._commit_or_log(uncommitted))
         left_s = None if end_s is None else max(end_s - self._loop.time(), 0)

@@ -53,7 +53,6 @@ class Membership:
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._naming: asyncio.Task[None] | None = None
-        self._seen_generation = -1
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -148,12 +147,18 @@ class Membership:
 
     async def _find_names(self, topic_ids: list[bytes]) -> None:
         try:
-            await self._line.cluster.topic_by_id(topic_ids[0], timeout_s=NAMING_S_MAX)
-        except (UserError, ProtocolError) as error:
-            _log.info("a topic that was assigned is not known", extra={"reason": str(error)})
+            for topic_id in topic_ids:
+                await self._find_name(topic_id)
+                self.wake()
         finally:
             self._naming = None
             self.wake()
+
+    async def _find_name(self, topic_id: bytes) -> None:
+        try:
+            await self._line.cluster.topic_by_id(topic_id, timeout_s=NAMING_S_MAX)
+        except (UserError, ProtocolError) as error:
+            _log.info("a topic that was assigned is not known", extra={"reason": str(error)})
 
     @property
     def _is_idle(self) -> bool:
@@ -189,9 +194,7 @@ class Membership:
         except (NodeError, DeadlineError) as error:
             _log.info("the coordinator does not answer", extra={"reason": str(error)})
             self.member.failed(self._now_ms())
-        except RefusedError as error:
-            self.member.refused(GroupError(error.code, error.message), self._now_ms())
-        except ProtocolError as error:
+        except (RefusedError, ProtocolError) as error:
             self.member.refused(GroupError(error.code, error.message), self._now_ms())
         else:
             self._line.heed(getattr(answer, "error_code", 0))

@@ -93,7 +93,7 @@ def commit_codes(response: OffsetCommitResponse, topic_ids: TopicIds) -> dict[To
     return {
         TopicPartition(
             topic.name or topic_ids.names.get(bytes(topic.topic_id), ""), answer.partition_index
-        ): (answer.error_code)
+        ): answer.error_code
         for topic in response.topics
         for answer in topic.partitions
     }

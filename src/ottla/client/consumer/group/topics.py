@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from ottla.base.errors import ProtocolError, UserError
 from ottla.client.cluster import Cluster
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 class SubscribedTopics:
-    """`watch` keeps what is known fresh; `on_news` is called whenever it was asked for anew."""
+    """Kept fresh from `subscribe` to `stop`; `on_news` is called whenever they were asked for."""
 
     def __init__(
         self, cluster: Cluster, options: ConsumerOptions, *, on_news: Callable[[], None]
@@ -83,9 +83,9 @@ class SubscribedTopics:
         for name in self.names():
             self._cluster.metadata.topic(name)
 
-    async def _ask(self, asking: object) -> bool:
+    async def _ask(self, asking: Awaitable[object]) -> bool:
         try:
-            await asking  # type: ignore[misc]  # a coroutine
+            await asking
         except (UserError, ProtocolError) as error:
             _log.info("topics of a subscription are not known", extra={"reason": str(error)})
             return False

@@ -193,6 +193,21 @@ def test_a_coordinator_that_loads_is_asked_again_after_a_wait() -> None:
     assert script.asked() is not None
 
 
+@pytest.mark.parametrize(
+    "error", [ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, ErrorCode.NOT_COORDINATOR]
+)
+def test_what_is_given_back_is_told_soon_after_a_refusal_that_passes(error: ErrorCode) -> None:
+    script = joined()
+    script.now_ms += 1000
+    script.beat(2, 1)
+    script.read()
+    script.beat(2, error_code=error)
+    script.now_ms += 200
+    request = script.asked()
+    assert request is not None
+    assert held(request) == [1]
+
+
 def test_an_expression_goes_to_the_coordinator_and_is_taken_back() -> None:
     script = Script(Subscription(expression="orders-.*"))
     request = script.join(0)
@@ -202,6 +217,42 @@ def test_an_expression_goes_to_the_coordinator_and_is_taken_back() -> None:
     script.member.subscribe(BY_NAME, BY_NAME.names)
     changed = script.beat()
     assert (changed.subscribed_topic_regex, changed.subscribed_topic_names) == ("", ["t"])
+
+
+def test_an_expression_is_taken_back_also_where_the_first_word_of_that_was_lost() -> None:
+    script = Script(Subscription(expression="orders-.*"))
+    script.join(0)
+    script.read()
+    script.beat()
+    for _ in range(2):  # the second look comes before anything could be asked
+        script.member.subscribe(BY_NAME, BY_NAME.names)
+    assert script.asked() is not None
+    script.member.failed(script.now_ms)
+    script.now_ms += 1000
+    script.member.subscribe(BY_NAME, BY_NAME.names)
+    assert script.beat().subscribed_topic_regex == ""
+
+
+def test_while_a_name_is_missing_the_coordinator_is_told_once_of_what_is_held() -> None:
+    script = joined()
+    script.now_ms += 1000
+    unknown = AssignedTopicPartitions(topic_id=b"u" * 16, partitions=[0])
+    known = AssignedTopicPartitions(topic_id=ID, partitions=[0, 1])
+    script.beat(2, assignment=Assignment(topic_partitions=[known, unknown]))
+    assert script.beat(2).member_epoch == 2
+    script.member.name(NAMES)
+    assert script.asked() is None
+    script.member.name({**NAMES, b"u" * 16: "u"})
+    script.read()
+    assert script.member.ownership.owned == {T0, T1, TopicPartition("u", 0)}
+
+
+def test_an_assignment_of_nothing_is_taken_while_nothing_is_known() -> None:
+    script = joined()
+    script.now_ms += 1000
+    script.beat(2, assignment=Assignment(topic_partitions=[]))
+    assert script.read() == ["REVOKE", "TAKE"]
+    assert not script.member.ownership.owned
 
 
 def test_topics_that_are_not_known_by_name_yet_are_waited_for() -> None:
