@@ -37,9 +37,10 @@ class UnplacedRows(Settling):
         self.wanted_partition = wanted_partition
         self.since_ms = since_ms
 
-    def place(self, topic: TopicRecords) -> None:
+    def place(self, topic: TopicRecords) -> PartitionerError | None:
         """Tell who waits that they may be taken now."""
         self.settle()
+        return None
 
 
 class UnplacedRecord(Settling):
@@ -62,14 +63,14 @@ class UnplacedRecord(Settling):
         """The one that was asked for by number."""
         return self._arguments.partition
 
-    def place(self, topic: TopicRecords) -> None:
-        """Put it where it belongs; who waits for it then waits for its batch."""
+    def place(self, topic: TopicRecords) -> PartitionerError | None:
+        """Put it where it belongs; who waits for it then waits for its batch. Or why it cannot."""
         try:
             self._place = topic.place(*self._arguments).where()
         except PartitionerError as error:
-            self.settle(error)
-        else:
-            self.hand_on()
+            return error
+        self.hand_on()
+        return None
 
     def forward(self, index: int) -> tuple[Settling, int] | None:
         """Its batch, once it has one."""
@@ -82,6 +83,9 @@ class UnplacedRecord(Settling):
     def record(self, index: int) -> RecordMetadata:
         """Never asked: an unplaced record has no good outcome."""
         raise AssertionError("an unplaced record is not stored")
+
+
+Unplaced = UnplacedRecord | UnplacedRows
 
 
 class _Arguments(NamedTuple):
@@ -119,7 +123,7 @@ class TopicRecords:
         """0 while it is not known."""
         self.leaderless: frozenset[int] = frozenset()
         self.queues: dict[int, PartitionQueue] = {}
-        self.unplaced: list[UnplacedRecord | UnplacedRows] = []
+        self.unplaced: list[Unplaced] = []
         self._accumulator = accumulator
         self._sticky = StickyPartition(accumulator.rng)
 
@@ -259,11 +263,11 @@ class TopicRecords:
 
     def _keep_unplaced(self, arguments: _Arguments) -> Delivery:
         accumulator = self._accumulator
+        # Copied: the caller may use the same list for the next record.
+        kept = arguments._replace(headers=tuple(arguments.headers))
         # What cannot be encoded is told to who sends it, not when the topic is found.
-        BlockWriter().write(
-            arguments.timestamp_ms, arguments.key, arguments.value, arguments.headers
-        )
-        record = UnplacedRecord(arguments, accumulator.clock.monotonic_ms())
+        BlockWriter().write(kept.timestamp_ms, kept.key, kept.value, kept.headers)
+        record = UnplacedRecord(kept, accumulator.clock.monotonic_ms())
         if record.size > accumulator.record_bytes_max:
             raise too_large(record.size, accumulator.record_bytes_max)
         self.unplaced.append(record)
@@ -282,20 +286,31 @@ class TopicRecords:
             while not unplaced.settled:
                 await unplaced.changed()
         finally:
-            if unplaced in self.unplaced:
+            if not unplaced.settled:
                 self.unplaced.remove(unplaced)
+                # Cancelled: a flush may wait for these rows as well.
+                unplaced.settle()
         if unplaced.error is not None:
             raise unplaced.error
 
-    def place_waiting(self) -> None:
-        """Partitions have become known: place what has waited for them, in order."""
+    def place_waiting(self) -> list[tuple[Unplaced, PartitionerError]]:
+        """Partitions have become known: place what has waited for them, in order.
+
+        Returns those that no partition was found for: they stand in no list any more.
+        """
         waiting, self.unplaced = self.unplaced, []
-        for record in waiting:
-            if (record.wanted_partition or 0) < self.partition_count:
-                self._accumulator.bytes_left += record.size
-                record.place(self)
-            else:
-                self.unplaced.append(record)
+        refused: list[tuple[Unplaced, PartitionerError]] = []
+        for unplaced in waiting:
+            if (unplaced.wanted_partition or 0) >= self.partition_count:
+                self.unplaced.append(unplaced)
+                continue
+            # What is placed takes its room anew, as part of a batch.
+            self._accumulator.bytes_left += unplaced.size
+            error = unplaced.place(self)
+            if error is not None:
+                self._accumulator.bytes_left -= unplaced.size
+                refused.append((unplaced, error))
+        return refused
 
 
 def too_large(size: int, size_max: int) -> RecordTooLargeError:

@@ -55,6 +55,7 @@ class ProducerBatch(Settling):
         "in_doubt",
         "in_flight",
         "is_being_packed",
+        "is_part_in_doubt",
         "log_append_time_ms",
         "partition",
         "retry_at_ms",
@@ -77,6 +78,8 @@ class ProducerBatch(Settling):
         self.log_append_time_ms = -1
         self.is_being_packed = False
         """Whether a thread compresses it: until then it is not sent."""
+        self.is_part_in_doubt = False
+        """Whether it was sent before as part of a larger batch, which may be stored."""
         self.count = 0
         """Records in it."""
         self._block = BlockWriter()
@@ -171,8 +174,7 @@ class ProducerBatch(Settling):
         part = ProducerBatch(self.partition, self.created_ms)
         part.attempts = self.attempts
         part.identity = self.identity
-        # Had it been stored before, its parts are answered as duplicates: they end before its end.
-        part.in_doubt = self.in_doubt
+        part.in_doubt = part.is_part_in_doubt = self.in_doubt
         return part
 
     def forward(self, index: int) -> tuple[Settling, int] | None:
@@ -182,7 +184,7 @@ class ProducerBatch(Settling):
         first, second = self._parts
         return (first, index) if index < first.count else (second, index - first.count)
 
-    def onward(self) -> tuple[Settling, ...]:
+    def onward(self) -> tuple[ProducerBatch, ...]:
         """The parts, after a split."""
         return self._parts or ()
 

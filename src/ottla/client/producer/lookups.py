@@ -8,11 +8,10 @@ from typing import Any
 
 from ottla.base.errors import ErrorCode, ProtocolError, UserError
 from ottla.client.backoff import Backoff
-from ottla.client.producer.accumulator import Accumulator, TopicRecords
+from ottla.client.producer.accumulator import Accumulator, TopicRecords, Unplaced
 from ottla.client.producer.batch import NOBODY, Identity
 from ottla.client.producer.errors import DeliveryError, DeliveryTimeoutError
 from ottla.client.producer.line import Line
-from ottla.client.producer.metrics import Counts
 from ottla.client.producer.partition_queue import NEVER, PartitionQueue
 from ottla.client.remedies import known_error, remedy_of
 from ottla.wire.messages.init_producer_id import InitProducerIdRequest, InitProducerIdResponse
@@ -21,24 +20,27 @@ _log = logging.getLogger(__name__)
 
 
 class Lookups:
-    """`stale` are topics to ask for anew. Asks by tasks that `start` runs."""
+    """`stale` are topics to ask for anew. Asks by tasks that `start` runs.
+
+    `drop` is called with each record that gets no place, and why.
+    """
 
     def __init__(
         self,
         line: Line,
         accumulator: Accumulator,
-        counts: Counts,
         *,
         start: Callable[[Coroutine[Any, Any, None]], None],
         fail: Callable[[Exception], None],
+        drop: Callable[[Unplaced, Exception], None],
     ) -> None:
         self._line = line
         self._accumulator = accumulator
-        self._counts = counts
         self._options = accumulator.options
         self._clock = accumulator.clock
         self._start = start
         self._fail = fail
+        self._drop = drop
         self._generation = -1
         self.stale: set[str] = set()
         self._refreshing = False
@@ -88,7 +90,8 @@ class Lookups:
             self._generation = metadata.generation
             for topic in self._accumulator.topics.values():
                 self._learn_topic(topic)
-        for topic in self._accumulator.topics.values():
+        # A copy: who hears that a record has no place may send to a topic that is new.
+        for topic in list(self._accumulator.topics.values()):
             if topic.unplaced:
                 self._look_up(topic, now_ms)
 
@@ -105,15 +108,16 @@ class Lookups:
         if not topic.partition_count:
             self._learn_topic(topic)
         if topic.partition_count:
-            topic.place_waiting()
+            for unplaced, error in topic.place_waiting():
+                self._drop(unplaced, error)
         late_ms = now_ms - self._options.max_block_ms
         if self._is_hopeless(topic.name):
             late_ms = max(late_ms, self._asked_at_ms.get(topic.name, late_ms))
-        for record in [record for record in topic.unplaced if record.since_ms <= late_ms]:
-            topic.unplaced.remove(record)
-            self._accumulator.release(record.size)
-            self._counts.failed(record.count)
-            record.settle(self._never_placed(topic))
+        waiting = topic.unplaced
+        topic.unplaced = [unplaced for unplaced in waiting if unplaced.since_ms > late_ms]
+        for unplaced in waiting:
+            if unplaced.since_ms <= late_ms:
+                self._drop(unplaced, self._never_placed(topic))
         if topic.unplaced:
             self.stale.add(topic.name)
 

@@ -115,11 +115,14 @@ class PartitionQueue:
             return NEVER
         again = self._to_repeat()
         if again is not None:
-            return NEVER if self.in_flight or again.is_being_packed else again.retry_at_ms
-        if not self.fresh:
+            waits = self.in_flight or again.is_being_packed
+            at_ms = NEVER if waits else again.retry_at_ms
+        elif self.fresh:
+            at_ms = self.fresh[0].created_ms + self._linger_ms
+        else:
             return NEVER
-        ripe_ms = self.fresh[0].created_ms + self._linger_ms
-        return ripe_ms if ripe_ms > now_ms else NEVER
+        # What is due already waits for a request to come back.
+        return at_ms if at_ms > now_ms else NEVER
 
     def _to_repeat(self) -> ProducerBatch | None:
         """The first batch that waits for its next try.
@@ -182,9 +185,11 @@ class PartitionQueue:
     def out_of_order(self, batch: ProducerBatch, *, at_ms: float) -> None:
         """The cluster misses what comes before it: the batch is surely not stored.
 
-        Where an earlier one is without an outcome that is why, and its turn comes again.
+        Where an earlier one is without an outcome that is why, and its turn comes again. Part of a
+        batch that may be stored stays in doubt: Kafka knows a duplicate by its first and last
+        sequence, and answers this also where the whole is stored.
         """
-        batch.in_doubt = False
+        batch.in_doubt = batch.is_part_in_doubt
         batch.retry_at_ms = at_ms
         if self.sent[0] is batch:
             self._break()

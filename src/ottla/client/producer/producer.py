@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
-from ottla.base.errors import UserError
+from ottla.base.errors import ProtocolError, UserError
 from ottla.base.ids import TopicPartition
 from ottla.base.world import Clock, Rng
 from ottla.client.address import Address
@@ -182,20 +182,34 @@ class Producer:
         if self._encoder is not None:
             value, key, headers = self._encoder.encode(topic, value, key, fields.get("headers", ()))
             fields["headers"] = headers
-        while True:
-            try:
-                return Producer.send(self, topic, value, key, **fields)
-            except BufferFullError:
-                await self._wait_for_room()
+        try:
+            return Producer.send(self, topic, value, key, **fields)
+        except BufferFullError:
+            return await self._put_when_there_is_room(topic, value, key, fields)
 
-    async def _wait_for_room(self) -> None:
-        parts = self._running()
+    async def _put_when_there_is_room(
+        self, topic: str, value: Any, key: Any, fields: Fields
+    ) -> Delivery:
+        """Others may take the room first, again and again: the time is that of all waits."""
+        async with self._blocking():
+            while True:
+                await self._running().sender.wait_for_room()
+                with suppress(BufferFullError):
+                    return Producer.send(self, topic, value, key, **fields)
+
+    @asynccontextmanager
+    async def _blocking(self) -> AsyncIterator[None]:
+        """What may take `max_block_ms`. Raises BufferFullError after that."""
         block_ms = self.options.max_block_ms
         try:
             async with asyncio.timeout(block_ms / 1000):
-                await parts.sender.wait_for_room()
+                yield
         except TimeoutError:
             raise BufferFullError(f"no room has come within {block_ms} ms") from None
+
+    async def _wait_for_room(self) -> None:
+        async with self._blocking():
+            await self._running().sender.wait_for_room()
 
     async def send_and_wait(
         self, topic: str, value: Any, key: Any = None, **fields: Unpack[Fields]
@@ -333,15 +347,24 @@ class _Parts:
     async def close(self, timeout_s: float | None) -> None:
         try:
             async with asyncio.timeout(timeout_s):
-                if self.transactions is not None:
-                    await self.transactions.close()
+                await self._end_transaction()
                 await self.sender.flush()
-        except (TimeoutError, UserError) as error:
+        except TimeoutError as error:
             _log.warning("the producer is closed in haste", extra={"reason": str(error)})
         finally:
-            if self.transactions is not None:
-                await self.transactions.stop()
-            await self.sender.stop(ProducerClosedError("the producer was closed"))
+            try:
+                if self.transactions is not None:
+                    await self.transactions.stop()
+            finally:
+                await self.sender.stop(ProducerClosedError("the producer was closed"))
+
+    async def _end_transaction(self) -> None:
+        if self.transactions is None:
+            return
+        try:
+            await self.transactions.close()
+        except (UserError, ProtocolError) as error:
+            _log.warning("a transaction did not end", extra={"reason": str(error)})
 
 
 def _topics_of(options: ProducerOptions) -> Callable[[str, Accumulator], TopicRecords]:

@@ -46,6 +46,9 @@ def read_rows(
     named = None if keys is None else _bytes(keys)
     given = None if headers is None else _headers(headers)
     times = _times(timestamps)
+    if from_arrow.is_arrow(values):
+        # Once: a stream is empty after it was read.
+        values = from_arrow.one_array(values)
     if not (from_arrow.is_arrow(values) and from_arrow.is_table(values)):
         return rows_of(_bytes(values), keys=named, timestamps=times, headers=given)
     table = from_arrow.columns_of_table(values)
@@ -53,15 +56,16 @@ def read_rows(
         named = table.keys
     if isinstance(times, int) and table.timestamps is not None:
         times = table.timestamps
-    return rows_of(table.values, keys=named, timestamps=times, headers=given or table.headers)
+    if given is None:
+        given = table.headers
+    return rows_of(table.values, keys=named, timestamps=times, headers=given)
 
 
 def _bytes(column: Column | ArrowTable) -> Values:
     if from_arrow.is_arrow(column):
         return from_arrow.bytes_column(column)
-    if isinstance(column, bytes | bytearray | str):
-        raise TypeError(f"a column is a sequence of bytes, not {type(column).__name__}")
-    if isinstance(column, Sequence | BytesColumn):
+    is_text = isinstance(column, bytes | bytearray | str)
+    if isinstance(column, Sequence | BytesColumn) and not is_text:
         return column
     raise TypeError(f"a column is a sequence of bytes, not {type(column).__name__}")
 

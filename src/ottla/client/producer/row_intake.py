@@ -51,6 +51,8 @@ class RowIntake:
         if not len(self._rows):
             return self._delivery
         await self._check()
+        # The check lets others run: the producer may be closed by now, and look for no topic.
+        self._go_on()
         await self._topic.find_partitions(self._partition)
         try:
             await self._take_by_turns()

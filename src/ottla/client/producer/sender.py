@@ -71,7 +71,13 @@ class Sender:
         self.hurries = 0
         """Above 0, batches wait for no more records: somebody flushes."""
         self.counts = Counts()
-        self.lookups = Lookups(line, accumulator, self.counts, start=self._start, fail=self.fail)
+        self.lookups = Lookups(
+            line,
+            accumulator,
+            start=self._start,
+            fail=self.fail,
+            drop=lambda unplaced, error: self.settlement.drop_unplaced(unplaced, error),
+        )
         self.settlement = Settlement(
             accumulator, lambda: line.metadata, self.lookups.stale.add, self.counts
         )
@@ -241,12 +247,21 @@ class Sender:
 
     def _post(self, node: _Node, line: NodeLine, batches: list[ProducerBatch]) -> None:
         node.in_flight += 1
-        if self._options.acks_number == 0:
-            self._start(self._tell(node, line, batches))
-        else:
-            self._start(self._ask(node, line, batches))
+        self._start(self._carry(node, line, batches))
 
-    async def _tell(self, node: _Node, line: NodeLine, batches: list[ProducerBatch]) -> None:
+    async def _carry(self, node: _Node, line: NodeLine, batches: list[ProducerBatch]) -> None:
+        try:
+            if self._options.acks_number == 0:
+                await self._tell(line, batches)
+            else:
+                await self._ask(line, batches)
+        except BaseException:
+            self._abandon(batches)
+            raise
+        finally:
+            node.in_flight -= 1
+
+    async def _tell(self, line: NodeLine, batches: list[ProducerBatch]) -> None:
         metadata = self._line.metadata
         try:
             request = produce_request(batches, self._options, metadata)
@@ -254,17 +269,12 @@ class Sender:
             await line.tell(request, at_most=limit)
         except (NodeError, ProtocolError) as error:
             self.settlement.all_lost(batches, error)
-        except BaseException:
-            self._abandon(batches)
-            raise
         else:
             for batch in batches:
                 self.settlement.queue_of(batch).returned(batch)
                 self.settlement.stored(batch, -1, -1)
-        finally:
-            node.in_flight -= 1
 
-    async def _ask(self, node: _Node, line: NodeLine, batches: list[ProducerBatch]) -> None:
+    async def _ask(self, line: NodeLine, batches: list[ProducerBatch]) -> None:
         metadata = self._line.metadata
         try:
             request = produce_request(batches, self._options, metadata)
@@ -279,13 +289,8 @@ class Sender:
             self.settlement.all_lost(batches, error)
         except ProtocolError as error:
             self.settlement.all_refused(batches, error)
-        except BaseException:
-            self._abandon(batches)
-            raise
         else:
             self.settlement.answered(batches, request, response)
-        finally:
-            node.in_flight -= 1
 
     def _abandon(self, batches: list[ProducerBatch]) -> None:
         """The producer is being closed in haste, or has failed."""
@@ -357,8 +362,16 @@ class Sender:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:
+            self._let_go(error)
+
+    def _let_go(self, error: UserError) -> None:
+        for queue in self._accumulator.busy.values():
+            # A task that was cancelled before its first step gives nothing back itself.
+            self._abandon(queue.sent)
         self._packing.stop()
         if self._timer is not None:
             self._timer.cancel()

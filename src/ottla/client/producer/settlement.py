@@ -1,6 +1,6 @@
-"""What becomes of batches: stored, sent again, split, given up.
+"""What becomes of records: stored, sent again, split, given up.
 
-Everything that frees memory goes through here.
+Whatever frees memory for good goes through here, and tells who waits for room.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from itertools import chain
 
 from ottla.base.errors import ErrorCode, ProtocolError
-from ottla.client.backoff import Backoff
+from ottla.client.backoff import FACTOR, Backoff
 from ottla.client.metadata import ClusterMetadata
-from ottla.client.producer.accumulator import Accumulator
+from ottla.client.producer.accumulator import Accumulator, Unplaced
 from ottla.client.producer.batch import ProducerBatch
 from ottla.client.producer.errors import (
     DeliveryError,
@@ -50,7 +50,7 @@ class Settlement:
         self._on_stale = on_stale
         self._counts = counts
         self.on_failure: Callable[[Exception], None] = lambda error: None
-        """Called with the error of each batch that is given up."""
+        """Called with the error of each batch, and of each record without a batch, given up."""
         self.on_room: Callable[[], None] = lambda: None
         """Called when memory is free again."""
 
@@ -108,10 +108,10 @@ class Settlement:
                 self.stored(batch, -1, -1)
             case Outcome.OUT_OF_ORDER:
                 queue.out_of_order(batch, at_ms=self._retry_at_ms(batch))
-                if queue.gap is Gap.CLOSED:
+                if queue.gap is Gap.CLOSED or (batch.in_doubt and queue.sent[0] is batch):
                     self._give_up(queue, batch, code, text)
             case Outcome.TOO_LARGE if batch.count > 1:
-                queue.split(batch)
+                self._split(queue, batch)
             case Outcome.REPEAT | Outcome.REPEAT_IN_DOUBT as outcome:
                 if not learn_leaders(self._metadata(), batch.partition, answer, response):
                     self._on_stale(batch.partition.topic)
@@ -120,19 +120,22 @@ class Settlement:
             case _:
                 self._give_up(queue, batch, code, text)
 
+    def _split(self, queue: PartitionQueue, batch: ProducerBatch) -> None:
+        queue.split(batch)
+        # Records that stand nearer to their batch's first take fewer bytes.
+        self._release(batch.size - sum(part.size for part in batch.onward()))
+
     def stored(self, batch: ProducerBatch, base_offset: int, log_append_time_ms: int) -> None:
         """The good outcome."""
         self._counts.stored(batch)
-        self._release(batch)
+        self._release(batch.size)
         self.queue_of(batch).stored(batch, base_offset, log_append_time_ms)
 
     def _retry_at_ms(self, batch: ProducerBatch) -> float:
         options = self._options
-        backoff = Backoff(
-            options.retry_backoff_ms, options.retry_backoff_max_ms, self._accumulator.rng
-        )
-        for _ in range(min(batch.attempts, BACKOFF_STEPS_MAX) - 1):
-            backoff.next_ms()
+        doublings = min(batch.attempts, BACKOFF_STEPS_MAX) - 1
+        first_ms = options.retry_backoff_ms * FACTOR**doublings
+        backoff = Backoff(first_ms, options.retry_backoff_max_ms, self._accumulator.rng)
         return self._clock.monotonic_ms() + backoff.next_ms()
 
     def _repeat(
@@ -160,7 +163,7 @@ class Settlement:
             extra={"partition": str(batch.partition), "records": batch.count, "reason": str(error)},
         )
         self._counts.failed(batch.count)
-        self._release(batch)
+        self._release(batch.size)
         queue.give_up(batch, error)
         self.on_failure(error)
 
@@ -170,12 +173,20 @@ class Settlement:
             for batch in queue.unsettled:
                 if not batch.in_flight and not batch.settled:
                     self._drop(queue, batch, error)
-        for topic in self._accumulator.topics.values():
+        # A copy: who hears of a failure may send to a topic that is new.
+        for topic in list(self._accumulator.topics.values()):
             waiting, topic.unplaced = topic.unplaced, []
-            for record in waiting:
-                self._accumulator.release(record.size)
-                record.settle(error)
-            self._counts.failed(sum(record.count for record in waiting))
+            for unplaced in waiting:
+                self.drop_unplaced(unplaced, error)
+
+    def drop_unplaced(self, unplaced: Unplaced, error: Exception) -> None:
+        """Give up what stands in no topic's list any more, and never had a partition."""
+        self._counts.failed(unplaced.count)
+        self._release(unplaced.size)
+        unplaced.settle(error)
+        if unplaced.count:
+            # Rows that were not taken are part of nothing: their caller is told, and no one else.
+            self.on_failure(error)
 
     def expires_at_ms(self, queue: PartitionQueue) -> float:
         """When its first batch that is not on its way is too old."""
@@ -195,6 +206,6 @@ class Settlement:
                 )
                 self._drop(queue, batch, kind(ErrorCode.REQUEST_TIMED_OUT, text))
 
-    def _release(self, batch: ProducerBatch) -> None:
-        self._accumulator.release(batch.size)
+    def _release(self, size: int) -> None:
+        self._accumulator.release(size)
         self.on_room()

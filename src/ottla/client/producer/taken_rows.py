@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from ottla.base.errors import ErrorCode, UserError
@@ -149,11 +150,20 @@ class BatchDelivery:
 
     def add_done_callback(self, listener: Callable[[BatchDelivery], object]) -> None:
         """Call when every row has its outcome, inside the loop; at once where all have."""
-        for batch, index, _ in self._stretches():
-            if not batch.settled:
-                batch.listen(lambda _: self.add_done_callback(listener), Delivery(batch, index))
-                return
+        self._listen(listener, 0)
+
+    def _listen(self, listener: Callable[[BatchDelivery], object], piece: int) -> None:
+        """What stands before this piece has its outcome."""
+        for number in range(piece, len(self._pieces)):
+            batch, index, rows = self._pieces[number]
+            for part, first, _ in batch.stretches(index, len(rows)):
+                if not part.settled:
+                    part.listen(partial(self._go_on, listener, number), Delivery(part, first))
+                    return
         call_listener(listener, self)
+
+    def _go_on(self, listener: Callable[[BatchDelivery], object], piece: int, _: Delivery) -> None:
+        self._listen(listener, piece)
 
     def __await__(self) -> Generator[Any, None, StoredRows]:
         waiting: list[Settling] = [piece.batch for piece in self._pieces]

@@ -97,6 +97,8 @@ class Transactions:
         self._needs_new_epoch = False
         self._adding: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._giving: set[asyncio.Task[None]] = set()
+        """Calls that give positions to the transaction; it ends after the last of them."""
         self.number = 0
         """Of the transaction that is open, or was last."""
         sender.transactions_2 = False
@@ -227,13 +229,26 @@ class Transactions:
     ) -> None:
         """Commit positions (the next offset to read) of a group with this transaction.
 
-        Raises TransactionError and DeadlineError, after which it must be aborted; RefusedError.
+        Raises TransactionError and DeadlineError, after which it must be aborted; RefusedError;
+        TransactionAbortedError where it is aborted meanwhile. A commit waits for this call.
         """
         self._check_alive()
         if not self.is_open:
             raise UserError(f"this producer is {self._state.value}")
         if not offsets:
             return
+        giving = asyncio.get_running_loop().create_task(self._give(offsets, member))
+        self._giving.add(giving)
+        giving.add_done_callback(self._giving.discard)
+        try:
+            await giving
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller is not None and caller.cancelling():
+                raise
+            raise TransactionAbortedError("the transaction of these positions has ended") from None
+
+    async def _give(self, offsets: Mapping[TopicPartition, int], member: GroupMember) -> None:
         self._has_offsets = True
         try:
             if not self._sender.transactions_2:
@@ -296,17 +311,22 @@ class Transactions:
     async def commit(self) -> None:
         """Wait for every record, then commit. Raises TransactionError where it must be aborted.
 
-        Cancelled, it goes on; `begin` waits for it.
+        Cancelled while it waits for records or positions, the transaction is open as before. After
+        that the commit goes on, and `begin` waits for it.
         """
+        self._check_alive()
         if not self.is_open:
             raise UserError(f"this producer is {self._state.value}")
         # What is sent from here on would be waited for by nobody, and end in the next transaction.
         self._state = _State.COMMITTING
         try:
             await self._sender.flush()
+            if self._giving:
+                await asyncio.wait(self._giving)
         finally:
             if self._state is _State.COMMITTING:
                 self._state = _State.OPEN
+        self._check_alive()
         if not self.is_open:
             raise UserError(f"this producer is {self._state.value}")
         await self._end(committed=True)
@@ -325,7 +345,7 @@ class Transactions:
 
     async def stop(self) -> None:
         """Ask nothing any more."""
-        tasks = [task for task in (self._adding, self._ending) if task is not None]
+        tasks = [task for task in (self._adding, self._ending, *self._giving) if task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -350,6 +370,7 @@ class Transactions:
     async def _finish(self, *, committed: bool) -> None:
         try:
             if not committed:
+                await self._cut_off_positions()
                 await self._sender.drain(TransactionAbortedError("the transaction is aborted"))
             if self._adding is not None:
                 await asyncio.wait([self._adding])
@@ -370,6 +391,14 @@ class Transactions:
             self._state = _State.IDLE
             self._error = None
             self._ending = None
+
+    async def _cut_off_positions(self) -> None:
+        """A try made later would commit them with the transaction after this one."""
+        giving = list(self._giving)
+        for task in giving:
+            task.cancel()
+        if giving:
+            await asyncio.wait(giving)
 
     async def _ask_end(self, *, committed: bool) -> None:
         if not self._has_written:
@@ -416,7 +445,9 @@ class Transactions:
         """Something of the transaction is lost: all the rest of it is given up."""
         self._needs_new_epoch |= not self._sender.transactions_2
         if isinstance(error, ProducerFencedError):
-            self._sender.fail(error)
+            # Once: failing gives up all batches, each of which is told here too.
+            if self._sender.fatal is None:
+                self._sender.fail(error)
         elif self._state in _GOES_ON:
             self._state = _State.BROKEN
             code = getattr(error, "code", ErrorCode.TRANSACTION_ABORTABLE)

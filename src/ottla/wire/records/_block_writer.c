@@ -1,4 +1,4 @@
-/* The compiled twin of BlockWriter in block_writer.py: the same bytes from the same records. */
+/* The compiled twin of BlockWriterInPython in blocks.py: the same bytes from the same records. */
 #include "_rows.h"
 
 #include <stddef.h>
@@ -156,8 +156,7 @@ static const char *append_rows(writer *self, columns *from, const int32_t *rows,
             return BAD_ROWS;
         const char *refused = read_record(from, index, 0, &one);
         if (!refused)
-            refused = append(self, timestamp_at(from, index), &one,
-                             self->count ? limit : BLOCK_BYTES_MAX);
+            refused = append(self, one.timestamp, &one, self->count ? limit : BLOCK_BYTES_MAX);
         if (refused)
             return refused == TOO_LARGE && self->count ? NULL : refused;
     }

@@ -48,7 +48,7 @@ static const char *write_records(columns *from, int64_t base, output *out)
     record one;
     for (Py_ssize_t index = 0; index < from->count; index++) {
         const char *refused = read_record(from, index, base, &one);
-        if (refused)
+        if (refused || (refused = check_names_of(&one)))
             return refused;
         put_record(out, &one, body_size(&one));
     }

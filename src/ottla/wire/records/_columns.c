@@ -253,6 +253,11 @@ static int fill(const block *blocks, Py_ssize_t count, int64_t from_offset, tabl
                 (one.offset >= from_offset && !put_record(&one, out)))
                 return 0;
     }
+    for (int number = 0; number < COLUMNS; number++) {
+        const extent *room = &out->columns[number].room, *used = &out->columns[number].used;
+        if (used->rows != room->rows || used->bytes != room->bytes)
+            return 0;
+    }
     return out->used == out->rows;
 }
 

@@ -31,6 +31,7 @@ static inline PyObject *refuse(const char *reason)
 /* --- one record --- */
 
 typedef struct {
+    int64_t timestamp; /* as it was given and checked, for records read from columns */
     int64_t timestamp_delta, offset_delta;
     field key, value;
     const field *headers; /* names and values in turn */

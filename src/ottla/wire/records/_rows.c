@@ -15,16 +15,6 @@ static int64_t bound_of(const record *of)
     return bound;
 }
 
-static const char *check_names_of(const record *of)
-{
-    for (int64_t number = 0; number < of->header_count; number++) {
-        field name = of->headers[2 * number];
-        if (name.size < 0 || !is_utf8(name))
-            return BAD_NAME;
-    }
-    return NULL;
-}
-
 static int check_range(const columns *of, Py_ssize_t first, Py_ssize_t end)
 {
     if (0 <= first && first <= end && end <= of->count)

@@ -95,6 +95,7 @@ static inline const char *read_record(columns *from, Py_ssize_t index, int64_t b
     int64_t timestamp = timestamp_at(from, index);
     if (timestamp < NO_TIMESTAMP || timestamp > TIMESTAMP_MAX)
         return BAD_TIME;
+    out->timestamp = timestamp;
     out->timestamp_delta = timestamp < 0 ? 0 : timestamp - base;
     out->offset_delta = index;
     out->key.size = -1;
@@ -105,6 +106,16 @@ static inline const char *read_record(columns *from, Py_ssize_t index, int64_t b
     if (!refused && from->has_headers)
         refused = read_headers(from, index, out);
     return refused;
+}
+
+static inline const char *check_names_of(const record *of)
+{
+    for (int64_t number = 0; number < of->header_count; number++) {
+        field name = of->headers[2 * number];
+        if (name.size < 0 || !is_utf8(name))
+            return BAD_NAME;
+    }
+    return NULL;
 }
 
 /* --- taking columns from Python --- */

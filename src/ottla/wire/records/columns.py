@@ -151,7 +151,7 @@ def open_in_c(selection: Selection, from_offset: int) -> RecordColumns:
 
 
 def _in_c(chosen: Sequence[OpenedBatch]) -> list[tuple[Buffer, int, int, int, int]]:
-    """What `_columns.open` takes of each batch; a broker's time stands in place of all."""
+    """What `_columns.open_blocks` takes of each batch; a broker's time stands in place of all."""
     return [
         (
             block,

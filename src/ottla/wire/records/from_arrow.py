@@ -31,6 +31,11 @@ def is_arrow(given: object) -> bool:
     return any(hasattr(given, name) for name in _INTERFACES)
 
 
+def one_array(given: Any) -> Any:
+    """What is offered as an array of pyarrow's, which all else here takes: streams are read."""
+    return _array(load_pyarrow(), given)
+
+
 def is_table(given: Any) -> bool:
     """Whether it is of named columns. Raises ImportError where pyarrow is missing."""
     arrow = load_pyarrow()
@@ -98,12 +103,13 @@ def timestamps_column(given: Any) -> array[int]:
 
 
 def headers_column(given: Any) -> HeadersColumn:
-    """A list of structs of two fields, name and value, or a map; null is a record without."""
+    """A list of structs of two fields, or a map; null is a record without.
+
+    The first field is the name, whatever it is called, unless it is called `value`.
+    """
     arrow = load_pyarrow()
     lists = _array(arrow, given)
-    pairs = arrow.struct([("name", arrow.string()), ("value", arrow.binary())])
     if arrow.types.is_map(lists.type):
-        pairs = arrow.struct([("key", arrow.string()), ("value", arrow.binary())])
         lists = lists.cast(arrow.map_(arrow.string(), arrow.binary()))
         listed = arrow.ListArray.from_arrays(
             lists.offsets,
@@ -111,18 +117,32 @@ def headers_column(given: Any) -> HeadersColumn:
             mask=lists.is_null() if lists.null_count else None,
         )
         lists = listed
+    name, value = _fields_of_pairs(arrow, lists.type)
+    kinds = {name: arrow.string(), value: arrow.binary()}
+    pairs = arrow.struct([(field.name, kinds[field.name]) for field in lists.type.value_type])
     lists = _cast(arrow, lists, arrow.list_(pairs), "headers")
     if lists.null_count:
         # What stands behind a null is not defined, and would be taken for headers.
-        rows = [[tuple(pair.values()) for pair in row or ()] for row in lists.to_pylist()]
+        rows = [[(pair[name], pair[value]) for pair in row or ()] for row in lists.to_pylist()]
         return HeadersColumn.of(rows)
     ends = array("i")
     ends.frombytes(
         memoryview(lists.offsets.buffers()[1])[4 * lists.offsets.offset :][: 4 * len(lists) + 4]
     )
     return HeadersColumn(
-        ends, bytes_column(lists.values.field(0)), bytes_column(lists.values.field(1))
+        ends, bytes_column(lists.values.field(name)), bytes_column(lists.values.field(value))
     )
+
+
+def _fields_of_pairs(arrow: Any, lists: Any) -> tuple[str, str]:
+    """What the struct calls names and values. A cast goes by that, and leaves out what differs."""
+    pair = getattr(lists, "value_type", None)
+    if pair is None or not arrow.types.is_struct(pair) or pair.num_fields != 2:
+        raise TypeError(f"Arrow's {lists} is no column of headers: these are lists of pairs")
+    first, second = pair.field(0).name, pair.field(1).name
+    if first == second:
+        raise TypeError(f"Arrow's {lists} is no column of headers: both fields are {first!r}")
+    return (second, first) if first == "value" else (first, second)
 
 
 def _cast(arrow: Any, given: Any, to: Any, what: str) -> Any:

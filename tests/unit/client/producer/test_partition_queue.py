@@ -147,3 +147,14 @@ def test_a_batch_that_is_being_compressed_holds_back_those_after_it() -> None:
     first.is_being_packed = True
     assert queue.due(0, ME, hurry=True) is None
     assert queue.due_at_ms(0) == NEVER
+
+
+def test_what_is_due_already_is_looked_at_again_only_when_something_happens() -> None:
+    queue = queue_of(1)
+    (batch,) = take_all(queue)
+    queue.returned(batch)
+    queue.repeat(batch, at_ms=5, in_doubt=False)
+    assert queue.due_at_ms(4) == 5
+    assert queue.due(5, ME, hurry=False) is batch
+    assert queue.due_at_ms(5) == NEVER
+    assert queue.due_at_ms(6) == NEVER

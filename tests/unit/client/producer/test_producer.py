@@ -444,6 +444,19 @@ def test_put_gives_up_after_max_block() -> None:
             task.result()
 
 
+def test_put_gives_up_after_max_block_however_often_others_take_the_room() -> None:
+    with ProducerBench(buffer_memory=1000, max_block_ms=1000) as bench:
+        bench.warm_up()
+        bench.cluster.faults = Faults(latency_ms=100_000)
+        bench.send_many(bytes(900), bytes(900))
+        task = bench.start(bench.producer.put(TOPIC, b"more"))
+        for _ in range(11):
+            bench.settle(100)
+            bench.loop.call(bench.producer._parts.sender._tell_room)  # type: ignore[union-attr]  # it runs
+        with pytest.raises(BufferFullError):
+            task.result()
+
+
 def test_put_that_is_cancelled_has_taken_nothing() -> None:
     with ProducerBench(buffer_memory=1000, linger_ms=0) as bench:
         bench.cluster.is_reachable = False

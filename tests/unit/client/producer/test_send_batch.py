@@ -20,6 +20,7 @@ from ottla.client.producer import (
     RowsFailedError,
     StoredRows,
 )
+from ottla.client.producer.batch import ProducerBatch
 from ottla.wire.records.key_hash import hash_number
 from ottla.wire.records.layout import BytesColumn
 from ottla.wire.records.record import Record
@@ -175,6 +176,40 @@ def test_arrow_s_tables_are_rows() -> None:
         assert stored == [*as_given, (b"mine", b"1", 9), (b"too", None, 9), *as_given]
 
 
+class OneShot:
+    """A stream of Arrow's that can be read once, as those of a database's cursor."""
+
+    def __init__(self, of: Any) -> None:
+        self._of: list[Any] = [of]
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._of.pop().__arrow_c_stream__(requested_schema)
+
+
+def test_a_stream_that_can_be_read_once_is_read_once() -> None:
+    arrow = pytest.importorskip("pyarrow", reason="pyarrow is an extra")
+    table = arrow.table({"key": [b"k", None], "value": [b"1", b"2"]})
+    with ProducerBench() as bench:
+        taken_by(bench, OneShot(table))
+        taken_by(bench, OneShot(table["value"]), keys=OneShot(table["key"]))
+        bench.settle(200)
+        stored = [(record.key, record.value) for record in bench.cluster.log(TOPIC).records]
+        assert stored == [(b"k", b"1"), (None, b"2")] * 2
+
+
+def test_headers_beside_a_table_are_as_many_as_its_rows() -> None:
+    arrow = pytest.importorskip("pyarrow", reason="pyarrow is an extra")
+    pair = arrow.struct([("name", arrow.string()), ("value", arrow.binary())])
+    headers = arrow.array([[{"name": "h", "value": b"1"}]], arrow.list_(pair))
+    table = arrow.table({"value": [b"1"], "headers": headers})
+    with ProducerBench() as bench:
+        with pytest.raises(ValueError, match="0 headers for 1"):
+            taken_by(bench, table, headers=[])
+        taken_by(bench, table, headers=[[("mine", b"2")]])
+        bench.settle(200)
+        assert [r.headers for r in bench.cluster.log(TOPIC).records] == [(("mine", b"2"),)]
+
+
 def test_compressed_rows_are_the_same() -> None:
     with ProducerBench(partitions=2, compression="lz4", batch_bytes=300_000) as bench:
         values = numbered(10_000, size=90)
@@ -255,6 +290,18 @@ def test_rows_that_give_up_waiting_for_their_topic_leave_nothing_behind() -> Non
         bench.cluster.create(TOPIC, 1)
         bench.run(bench.producer.flush())
         assert bench.cluster.values(TOPIC) == []
+
+
+def test_closing_ends_a_call_whose_rows_are_still_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ottla.client.producer.row_intake.TURN_ROWS_CHECKED", 1)
+    with ProducerBench() as bench:
+        sending = bench.loop.create_task(bench.producer.send_batch("missing", numbered(100)))
+        bench.start(bench.producer.close())
+        bench.settle(100)
+        with pytest.raises(ProducerClosedError):
+            sending.result()
 
 
 # -- room ----------------------------------------------------------------------------------------
@@ -410,6 +457,31 @@ def test_who_listens_late_is_told_at_once() -> None:
         taken.add_done_callback(heard.append)
         assert heard == [taken]
         assert bench.run(_wait(taken)).place(1) == (0, 1)
+
+
+def test_who_listens_is_told_once_and_each_piece_is_looked_at_but_a_few_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = 0
+    stretches = ProducerBatch.stretches
+
+    def counted(batch: ProducerBatch, index: int, count: int) -> Any:
+        nonlocal looks
+        looks += 1
+        return stretches(batch, index, count)
+
+    monkeypatch.setattr(ProducerBatch, "stretches", counted)
+    heard: list[BatchDelivery] = []
+    with ProducerBench(partitions=2, batch_bytes=100) as bench:
+        bench.warm_up()
+        bench.cluster.faults = Faults(latency_ms=5)
+        taken = taken_by(bench, numbered(300, size=30))
+        taken.add_done_callback(heard.append)
+        assert heard == []
+        bench.settle(3000)
+        assert heard == [taken]
+        assert looks < 1000
+        assert len(taken.result()) == 300
 
 
 # -- transactions --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from ottla.wire.messages.init_producer_id import InitProducerIdRequest
 from ottla.wire.messages.txn_offset_commit import TxnOffsetCommitRequest
 from ottla.wire.records.batch import read_header
 from tests.support.producer_bench import TOPIC, ProducerBench
+from tests.support.producer_cluster import Faults
 
 VERSIONS = pytest.mark.parametrize("version", [1, 2])
 OFFSETS = {TopicPartition("x", 0): 5}
@@ -179,6 +181,26 @@ def test_an_abort_drops_what_was_not_sent(version: int) -> None:
         assert bench.cluster.requests == []
 
 
+def test_a_transaction_of_which_the_coordinator_never_heard_can_be_aborted() -> None:
+    """What would have begun it was cut off; the coordinator has nothing to abort."""
+    with bench_of(1) as bench:
+        loading = [ErrorCode.COORDINATOR_LOAD_IN_PROGRESS]
+        bench.cluster.coordinator_answers = {AddOffsetsToTxnRequest: loading}
+        bench.run(bench.producer.begin_transaction())
+        cut_off = bench.start(bench.producer.send_offsets(OFFSETS, "group"))
+        bench.settle(0)
+        cut_off.cancel()
+        bench.settle(100)
+        assert cut_off.cancelled()
+        bench.cluster.coordinator_answers = {EndTxnRequest: [ErrorCode.INVALID_TXN_STATE]}
+        ending = bench.start(bench.producer.abort_transaction())
+        bench.settle(1000)
+        ending.result()
+        assert ends(bench) == [False]
+        write_one(bench, b"1")
+        assert identities(bench) == [(1, 0)]
+
+
 @VERSIONS
 def test_a_fenced_producer_can_only_be_closed(version: int) -> None:
     with bench_of(version) as bench:
@@ -233,3 +255,109 @@ def test_closing_aborts_what_is_open(version: int) -> None:
         bench.settle(500)
         task.result()
         assert ends(bench) == [False]
+
+
+# -- positions that are still being given --------------------------------------------------------
+
+
+def positions(bench: ProducerBench) -> list[int]:
+    """The epoch of each commit of positions that a coordinator was asked for."""
+    return [
+        request.producer_epoch
+        for request in bench.cluster.asked
+        if isinstance(request, TxnOffsetCommitRequest)
+    ]
+
+
+@VERSIONS
+def test_an_abort_cuts_off_positions_that_are_still_being_given(version: int) -> None:
+    """Their next try would commit them with the transaction after this one."""
+    with bench_of(version) as bench:
+        loading = [ErrorCode.COORDINATOR_LOAD_IN_PROGRESS] * 3
+        bench.cluster.coordinator_answers = {TxnOffsetCommitRequest: loading}
+        bench.run(bench.producer.begin_transaction())
+        giving = bench.start(bench.producer.send_offsets(OFFSETS, "group"))
+        bench.settle(5)
+        assert positions(bench) == [0]
+        aborting = bench.start(bench.producer.abort_transaction())
+        bench.settle(50)
+        aborting.result()
+        with pytest.raises(TransactionAbortedError):
+            giving.result()
+        write_one(bench, b"1")
+        assert positions(bench) == [0]
+        assert ends(bench) == [False, True]
+        assert identities(bench) == [(1, 0)]
+
+
+@VERSIONS
+def test_a_commit_waits_for_positions_that_are_still_being_given(version: int) -> None:
+    with bench_of(version) as bench:
+        loading = [ErrorCode.COORDINATOR_LOAD_IN_PROGRESS] * 3
+        bench.cluster.coordinator_answers = {TxnOffsetCommitRequest: loading}
+        bench.run(bench.producer.begin_transaction())
+        giving = bench.start(bench.producer.send_offsets(OFFSETS, "group"))
+        committing = bench.start(bench.producer.commit_transaction())
+        bench.settle(5)
+        assert not committing.done()
+        bench.settle(3000)
+        giving.result()
+        committing.result()
+        assert kinds(bench)[-2:] == [TxnOffsetCommitRequest, EndTxnRequest]
+
+
+@VERSIONS
+def test_a_commit_fails_with_the_positions_that_it_has_waited_for(version: int) -> None:
+    with bench_of(version) as bench:
+        refused = [ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, ErrorCode.GROUP_AUTHORIZATION_FAILED]
+        bench.cluster.coordinator_answers = {TxnOffsetCommitRequest: refused}
+        bench.run(bench.producer.begin_transaction())
+        giving = bench.start(bench.producer.send_offsets(OFFSETS, "group"))
+        committing = bench.start(bench.producer.commit_transaction())
+        bench.settle(3000)
+        assert giving.exception() is not None
+        with pytest.raises(TransactionError, match="GROUP_AUTHORIZATION_FAILED"):
+            committing.result()
+        assert ends(bench) == []
+
+
+def test_positions_that_are_cancelled_break_their_transaction() -> None:
+    with bench_of(2) as bench:
+        loading = [ErrorCode.COORDINATOR_LOAD_IN_PROGRESS]
+        bench.cluster.coordinator_answers = {TxnOffsetCommitRequest: loading}
+        bench.run(bench.producer.begin_transaction())
+        giving = bench.start(bench.producer.send_offsets(OFFSETS, "group"))
+        giving.cancel()
+        bench.settle(5)
+        assert giving.cancelled()
+        with pytest.raises(TransactionError, match="cut off"):
+            bench.run(bench.producer.commit_transaction())
+
+
+def test_closing_in_haste_ends_positions_that_are_still_being_given() -> None:
+    with bench_of(2) as bench:
+        bench.run(bench.producer.begin_transaction())
+        bench.cluster.faults = Faults(latency_ms=100_000)
+        giving = bench.start(bench.producer.send_offsets(OFFSETS, "group"))
+        closing = bench.start(bench.producer.close(timeout_s=0.01))
+        bench.settle(100)
+        closing.result()
+        with pytest.raises(TransactionAbortedError):
+            giving.result()
+
+
+@VERSIONS
+def test_positions_that_were_not_begun_to_be_given_are_part_of_nothing(version: int) -> None:
+    with bench_of(version) as bench:
+        bench.run(bench.producer.begin_transaction())
+
+        async def change_ones_mind() -> None:
+            giving = asyncio.ensure_future(bench.producer.send_offsets(OFFSETS, "group"))
+            await asyncio.sleep(0)
+            giving.cancel()
+            await asyncio.wait([giving])
+            assert giving.cancelled()
+
+        bench.run(change_ones_mind())
+        bench.run(bench.producer.commit_transaction())
+        assert kinds(bench) == [InitProducerIdRequest]

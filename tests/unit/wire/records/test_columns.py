@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.wire.records import memory
 from ottla.wire.records.batch import (
     HEADER_SIZE,
     BatchHeader,
@@ -23,6 +28,7 @@ from ottla.wire.records.batch import (
     patch_placement,
     read_header,
 )
+from ottla.wire.records.blocks import BlockWriter
 from ottla.wire.records.columns import (
     IS_COMPILED,
     Opening,
@@ -451,3 +457,29 @@ def test_the_environment_chooses_the_form(asked: str) -> None:
         f"measure_in_{language}",
         f"place_in_{language}",
     ]
+
+
+@needs_c
+def test_headers_that_go_missing_while_a_batch_is_read_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread may write to the bytes between the two walks, as the memory is asked for."""
+    from ottla.wire.records import _columns, _memory
+
+    writer = BlockWriter()
+    writer.write(0, b"k", bytes(70_000), (("a", b"1"), ("b", b"2")))
+    block = bytearray(writer.encoded().block)
+    at_count = len(block) - 9
+    assert block[at_count] == 2 << 1
+
+    def loses_a_header(size: int) -> memoryview:
+        block[at_count] = 1 << 1
+        return memory.fresh_block(size)
+
+    monkeypatch.setattr(_memory, "block", loses_a_header)
+    # A copy is another library, which takes the memory's source anew.
+    copied = str(shutil.copy(_columns.__file__, tmp_path))
+    loader = ExtensionFileLoader("_columns", copied)
+    again = module_from_spec(spec_from_file_location("_columns", copied, loader=loader))  # type: ignore[arg-type]  # there is a spec, the loader is given
+    with pytest.raises(RuntimeError, match="changed while they were read"):
+        again.open_blocks([(block, 1, 0, 0, 0)], 0)

@@ -130,6 +130,33 @@ def test_headers_are_lists_of_pairs_or_maps(arrow: Any, kind: str) -> None:
         assert without_null.to_list() == expected[start:]
 
 
+@pytest.mark.parametrize("text", ["string", "large_string", "binary"])
+@pytest.mark.parametrize("null", [False, True])
+@pytest.mark.parametrize(
+    "fields", [("name", "val"), ("key", "value"), ("f0", "f1"), ("value", "name")]
+)
+def test_fields_of_headers_may_be_called_anything(
+    arrow: Any, fields: tuple[str, str], null: bool, text: str
+) -> None:
+    kinds = [getattr(arrow, text)(), arrow.binary()]
+    order = slice(None, None, -1 if fields[0] == "value" else 1)
+    pair = arrow.struct(list(zip(fields, kinds[order], strict=True)))
+    rows: list[Any] = [
+        [{fields[order][0]: name, fields[order][1]: value} for name, value in row]
+        for row in HEADERS
+    ]
+    given = arrow.array([*rows, None] if null else rows, arrow.list_(pair))
+    expected = [tuple(row) for row in HEADERS]
+    assert headers_column(given).to_list() == ([*expected, ()] if null else expected)
+
+
+@pytest.mark.parametrize("names", [("a",), ("a", "b", "c"), ("a", "a")])
+def test_headers_that_are_no_pairs_are_refused(arrow: Any, names: tuple[str, ...]) -> None:
+    pair = arrow.struct([(name, arrow.string()) for name in names])
+    with pytest.raises(TypeError, match="is no column of headers"):
+        headers_column(arrow.array([[]], arrow.list_(pair)))
+
+
 def test_what_was_read_as_a_table_is_written_again(arrow: Any) -> None:
     records = [
         Record(0, -1, b"k", b"v"),
