@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from ottla.base.limits import REFUSAL_LENGTH_MAX
+
 
 class ErrorCode(IntEnum):
     """All 138 codes of the protocol. Source: the protocol guide's error table."""
@@ -195,13 +197,20 @@ _RETRIABLE = frozenset(
 )
 
 
+def cut(text: str, length_max: int) -> str:
+    """A text for people, its end left out where it is too long."""
+    return text if len(text) <= length_max else f"{text[: length_max - 1]}…"
+
+
 class ProtocolError(Exception):
     """A peer broke a rule, or asked for what it cannot have.
 
-    `code` is what the peer is told; the message says it in words, for its logs and ours.
+    `code` is what the peer is told; the message says it in words, for its logs and ours. It may
+    repeat what a peer has sent: after REFUSAL_LENGTH_MAX characters it is cut.
     """
 
     def __init__(self, code: ErrorCode, message: str) -> None:
+        message = cut(message, REFUSAL_LENGTH_MAX)
         super().__init__(f"{code.name}: {message}")
         self.code = code
         self.message = message

@@ -79,6 +79,23 @@ wishes are forgotten."""
 PRODUCERS_PER_PARTITION_MAX = 100_000
 """Idempotent producers that one partition remembers, about 1 KB each: ids are for the taking."""
 
+CONFIG_RESOURCES_DESCRIBED_MAX = 10_000
+"""Others than topics in one DescribeConfigs: a group need not be there, and an answer about its
+settings is some hundred times as long as its name."""
+
+CONFIG_RESOURCES_DESCRIBED_PER_TURN = 20
+"""Resources that DescribeConfigs tells before the loop serves others, some ten milliseconds."""
+
+CLIENT_METRICS_PATTERN_LENGTH_MAX = 512
+"""The longest pattern of a subscription to clients' metrics."""
+
+HOUSEKEEPING_PAUSE_MS_MIN = 100
+"""Between two rounds of the same work, where a setting would leave no pause at all."""
+
+CLEANER_PAUSE_MS_MIN = 100
+"""Until compaction that found nothing looks at every log again, where `log.cleaner.backoff.ms` is
+less: a look takes the loop's time."""
+
 REBALANCES_KEPT_PER_GROUP = 32
 """Entries of a group's journal of rebalances; older ones are forgotten."""
 
@@ -89,7 +106,11 @@ REBALANCE_REASON_LENGTH_MAX = 255
 """Characters kept of what a client gives as its reason; its own library cuts it there, too."""
 
 REFUSAL_LENGTH_MAX = 1000
-"""Characters of a message to a group's member: it may repeat names as long as a string can be."""
+"""Characters of a message to a peer: it may repeat names as long as a string can be, and must fit
+a string of the protocol itself."""
+
+SETTING_TEXT_LENGTH_SHOWN = 200
+"""Characters of a setting's key or value in such a message."""
 
 GROUP_ID_LENGTH_SHOWN = 500
 """Characters of a group's name in such a message."""

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
+from ottla.base.limits import CLEANER_PAUSE_MS_MIN
 from ottla.base.world import Clock
 from ottla.broker.log_directory import LogDirectory
 from ottla.broker.partition import Partition
@@ -169,8 +170,9 @@ class Cleaning:
             if await self._attempt(cleaner):
                 continue
             cleaner.rest()
+            pause_ms = max(self._backoff_ms, CLEANER_PAUSE_MS_MIN)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(leaving.wait(), self._backoff_ms / 1000)
+                await asyncio.wait_for(leaving.wait(), pause_ms / 1000)
         await cleaner.close()
 
     async def _attempt(self, cleaner: Cleaner) -> bool:

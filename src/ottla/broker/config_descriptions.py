@@ -134,6 +134,11 @@ def _of_every_broker(texts: Mapping[str, str]) -> Iterator[Description]:
         setting = broker_keys.SETTINGS[name]
         place = Assigned(name, text, source, setting.parse(text))
         yield _described(Resolved(setting, place.value, text, source, (place,)))
+    for name in [name for name in texts if name not in usable]:
+        refusing = broker_keys.SETTINGS.get(name)
+        if refusing is not None:  # another version has let it pass; here it has no effect
+            place = Assigned(name, texts[name], source, None)
+            yield _described(Resolved(refusing, None, texts[name], source, (place,)))
     yield from _not_ours(texts, source)
 
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from ottla.base.errors import ProtocolError
+from ottla.base.limits import HOUSEKEEPING_PAUSE_MS_MIN
 from ottla.base.world import Clock
 from ottla.broker.metadata_service import MetadataService
 from ottla.broker.offset_checkpoints import OffsetCheckpoints
@@ -90,9 +91,9 @@ class Housekeeping:
 
     def _open_some(self) -> None:
         """A few in each turn of the loop, so that requests go on between them."""
-        loop = asyncio.get_running_loop()
-        more = self._replicas.open_some(OPENED_PER_TURN)
-        self._opening = loop.call_soon(self._open_some) if more else None
+        self._opening = None  # whatever becomes of these, the next tick opens more
+        if self._replicas.open_some(OPENED_PER_TURN):
+            self._open_soon()
 
     async def tick(self) -> None:
         """Remove old files, roll segments that are old enough, flush what asks for it."""
@@ -167,7 +168,9 @@ class Housekeeping:
 
     async def _stops_within(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await asyncio.wait_for(
+                self._stopping.wait(), max(seconds, HOUSEKEEPING_PAUSE_MS_MIN / 1000)
+            )
         except TimeoutError:
             return False
         return True

@@ -7,7 +7,7 @@ keeps what follows from settings (limits, rates, configurations of logs) says so
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from ottla.broker.housekeeping import Housekeeping
 from ottla.broker.replica_moves import ReplicaMoves
@@ -21,7 +21,7 @@ from ottla.metadata.image import (
 )
 from ottla.settings import broker as keys
 from ottla.settings.broker import BrokerSettings
-from ottla.settings.engine import Change
+from ottla.settings.engine import FOR_ALL_BROKERS, FOR_ONE_BROKER, Change
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ class LiveSettings:
 
     def look(self, image: MetadataImage) -> None:
         """Take all that the image says."""
-        own = _usable(image.broker_configs(self._node_id), Change.PER_BROKER, Change.CLUSTER_WIDE)
-        everywhere = _usable(image.broker_configs(None), Change.CLUSTER_WIDE)
+        own = _usable(image.broker_configs(self._node_id), FOR_ONE_BROKER)
+        everywhere = _usable(image.broker_configs(None), FOR_ALL_BROKERS)
         if self._settings.set_dynamic(own, everywhere):
             for follower in self._followers:
                 follower(self._settings)
@@ -68,7 +68,7 @@ class LiveSettings:
         )
 
 
-def _usable(texts: Mapping[str, str], *changes: Change) -> dict[str, str]:
+def _usable(texts: Mapping[str, str], changes: Collection[Change]) -> dict[str, str]:
     """What can be followed: the log may be one that Kafka, or another version, has written."""
     usable = keys.SETTINGS.usable(texts, changes=changes)
     ignored = sorted(texts.keys() - usable.keys())

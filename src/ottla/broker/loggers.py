@@ -9,7 +9,8 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from ottla.base.errors import ProtocolError
+from ottla.base.errors import ProtocolError, cut
+from ottla.base.limits import SETTING_TEXT_LENGTH_SHOWN
 from ottla.metadata.config_change import (
     ConfigChange,
     ConfigOperation,
@@ -22,6 +23,8 @@ ROOT: Final = "root"
 """The logger above all others; it must have a level."""
 
 _OURS: Final = "ottla"
+_BEFORE: Final[dict[str, int]] = {}
+"""Levels, as numbers, of the loggers that were altered."""
 _LEVELS: Final = {
     "TRACE": 5,
     "DEBUG": logging.DEBUG,
@@ -49,7 +52,16 @@ def alter_loggers(changes: Sequence[ConfigChange], *, validate_only: bool) -> No
     if validate_only:
         return
     for change, level in zip(changes, levels, strict=True):
-        _logger(change.name).setLevel(level)
+        logger = _logger(change.name)
+        _BEFORE.setdefault(change.name, logger.level)
+        logger.setLevel(level)
+
+
+def forget_levels() -> None:
+    """Give loggers back what they had before the first change: a broker ends, its process not."""
+    for name, level in _BEFORE.items():
+        _logger(name).setLevel(level)
+    _BEFORE.clear()
 
 
 def _names() -> list[str]:
@@ -87,6 +99,6 @@ def _wanted_level(change: ConfigChange, known: set[str]) -> int:
 def _unknown(name: str, known: set[str]) -> ProtocolError:
     import difflib  # a millisecond that only a mistyped name is worth
 
-    nearest = difflib.get_close_matches(name, sorted(known), n=3)
+    nearest = difflib.get_close_matches(cut(name, SETTING_TEXT_LENGTH_SHOWN), sorted(known), n=3)
     hint = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
     return invalid(f"there is no logger called {name!r}{hint}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from ottla.base.errors import ErrorCode
@@ -20,7 +20,7 @@ from ottla.log.names import folder_name
 from ottla.log.open_files import OpenFiles
 from ottla.metadata.image import MetadataDelta, MetadataImage, ResourceType, TopicImage
 from ottla.settings import topic as topic_settings
-from ottla.settings.engine import ConfigSource, Layer, Layers
+from ottla.settings.engine import Layers
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ class LocalReplicas:
         self._unusable: set[tuple[bytes, int]] = set()
         # Those of them that only found no room on the disk, as in `_unopened`.
         self._roomless: dict[tuple[bytes, int], bool] = {}
+        # Topic, key and text of what a log says and no topic here can be set to.
+        self._told_unusable: set[tuple[str, str, str]] = set()
         self._image: MetadataImage | None = None
         self.removals = Removals(directories.disk)
         self.folders = ReplicaFolders(directories, files, rng, self.removals)
@@ -90,8 +92,7 @@ class LocalReplicas:
 
     def topic_layers(self, name: str, image: MetadataImage) -> Layers:
         """A topic's settings over those of this broker."""
-        layer = Layer(ConfigSource.DYNAMIC_TOPIC, image.topic_configs(name))
-        return Layers(topic_settings.SETTINGS, [layer], self._settings)
+        return self._topic_settings.layers(image.topic_configs(name))
 
     # -- following the metadata ------------------------------------------------------------------
 
@@ -251,10 +252,23 @@ class LocalReplicas:
     def _settings_of(self, topic: TopicImage) -> tuple[LogConfig, int]:
         """What the topic's settings mean to its logs, and its `min.insync.replicas`."""
         assert self._image is not None
-        values = self._topic_settings.values(self._image.topic_configs(topic.name))
+        texts = self._image.topic_configs(topic.name)
+        self._tell_unusable(topic.name, texts)
+        values = self._topic_settings.values(texts)
         min_insync_replicas = values[topic_settings.MIN_INSYNC_REPLICAS.name]
         assert isinstance(min_insync_replicas, int)
         return LogConfig.from_values(values), min_insync_replicas
+
+    def _tell_unusable(self, topic: str, texts: Mapping[str, str]) -> None:
+        """Each once: the log may be one that Kafka, or another version, has written."""
+        for name in texts.keys() - topic_settings.usable(texts).keys():
+            unusable = topic, name, texts[name]
+            if unusable not in self._told_unusable:
+                self._told_unusable.add(unusable)
+                log.warning(
+                    "a setting of a topic has no effect here",
+                    extra={"topic": topic, "setting": name, "value": texts[name]},
+                )
 
     # -- deleting --------------------------------------------------------------------------------
 

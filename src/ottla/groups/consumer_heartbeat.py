@@ -10,7 +10,6 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ottla.base.errors import ProtocolError
-from ottla.base.limits import REFUSAL_LENGTH_MAX
 from ottla.groups import consumer_target as target
 from ottla.groups.consumer_admission import admit, leaves, owned_by
 from ottla.groups.consumer_config import ConsumerConfig
@@ -44,7 +43,7 @@ class Caller(NamedTuple):
 
 def refused_heartbeat(error: ProtocolError) -> Response:
     """Every refusal looks like this."""
-    return Response(error_code=error.code, error_message=error.message[:REFUSAL_LENGTH_MAX])
+    return Response(error_code=error.code, error_message=error.message)
 
 
 def heartbeat(

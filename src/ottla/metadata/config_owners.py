@@ -19,11 +19,19 @@ from ottla.settings import broker as broker_table
 from ottla.settings import client_metrics as metrics_table
 from ottla.settings import group as group_table
 from ottla.settings import topic as topic_table
+from ottla.settings.addresses import parse_connections
 from ottla.settings.broker import BrokerSettings
-from ottla.settings.engine import Change, Setting, SettingError, SettingTable, UnknownSettingError
+from ottla.settings.engine import (
+    FOR_ALL_BROKERS,
+    FOR_ONE_BROKER,
+    Setting,
+    SettingError,
+    SettingTable,
+    UnknownSettingError,
+)
 from ottla.settings.group import check_group
 from ottla.settings.threads import check_threads_change
-from ottla.settings.topic import TopicSettings, check_together
+from ottla.settings.topic import TopicSettings
 from ottla.settings.values import SettingKind
 
 Texts = Mapping[str, str]
@@ -84,9 +92,7 @@ def cluster_topic_settings(image: MetadataImage, settings: BrokerSettings) -> To
 
 def cluster_settings(image: MetadataImage, settings: BrokerSettings) -> BrokerSettings:
     """What is set for every broker."""
-    everywhere = broker_table.SETTINGS.usable(
-        image.broker_configs(None), changes=(Change.CLUSTER_WIDE,)
-    )
+    everywhere = broker_table.SETTINGS.usable(image.broker_configs(None), changes=FOR_ALL_BROKERS)
     return BrokerSettings(settings.static, dynamic_default=everywhere)
 
 
@@ -108,7 +114,7 @@ def _admit_topic(
 def _check_topic(
     image: MetadataImage, resource: ConfigResource, texts: Texts, settings: BrokerSettings
 ) -> None:
-    check_together(cluster_topic_settings(image, settings).values(texts))
+    cluster_topic_settings(image, settings).check(texts)
 
 
 # -- brokers ---------------------------------------------------------------------------------------
@@ -120,7 +126,7 @@ def _admit_broker(
     if resource.name:
         _check_node_id(image, resource.name)
     _check_min_insync_replicas(image, resource, changes)
-    allowed = (Change.CLUSTER_WIDE, Change.PER_BROKER) if resource.name else (Change.CLUSTER_WIDE,)
+    allowed = FOR_ONE_BROKER if resource.name else FOR_ALL_BROKERS
     fixed = [
         change.name
         for change in changes
@@ -171,6 +177,9 @@ def _check_broker(
     after = _broker_settings(image, resource, texts, settings)
     check_threads_change(before.values(), after.values())
     _check_reachable(after)
+    if not resource.name:
+        _check_each_reachable(image, texts, settings)
+    TopicSettings(after).check({})
     threads = after[broker_table.LOG_CLEANER_THREADS]
     buffer_bytes = after[broker_table.LOG_CLEANER_DEDUPE_BUFFER_SIZE]
     if buffer_bytes < threads * _CLEANER_THREAD_BYTES_MIN:
@@ -180,28 +189,43 @@ def _check_broker(
         )
 
 
-def _check_reachable(settings: BrokerSettings) -> None:
+def _check_reachable(settings: BrokerSettings, who: str = "") -> None:
     """Nobody could undo it: the metadata is stronger than the file of the broker."""
-    nobody = not settings[broker_table.MAX_CONNECTIONS]
-    no_address = not settings[broker_table.MAX_CONNECTIONS_PER_IP]
-    if nobody or (no_address and not settings[broker_table.MAX_CONNECTIONS_PER_IP_OVERRIDES]):
+    if not settings[broker_table.MAX_CONNECTIONS] or not _lets_an_address_in(settings):
         raise SettingError(
-            "no connection at all would be let in: leave max.connections above 0, and "
+            f"no connection at all would be let in{who}: leave max.connections above 0, and "
             "max.connections.per.ip too unless max.connections.per.ip.overrides names an address"
         )
+
+
+def _lets_an_address_in(settings: BrokerSettings) -> bool:
+    overrides = parse_connections(settings[broker_table.MAX_CONNECTIONS_PER_IP_OVERRIDES])
+    return settings[broker_table.MAX_CONNECTIONS_PER_IP] > 0 or any(overrides.values())
+
+
+def _check_each_reachable(image: MetadataImage, texts: Texts, settings: BrokerSettings) -> None:
+    """What is set for all lies under what single brokers have of their own."""
+    for resource, own in image.configs.items():
+        if resource.type == ResourceType.BROKER and resource.name:
+            _check_reachable(_layered(settings, own, texts), f" by broker {resource.name}")
 
 
 def _broker_settings(
     image: MetadataImage, resource: ConfigResource, texts: Texts, settings: BrokerSettings
 ) -> BrokerSettings:
     """What a broker, or every one, is set to with these texts of its own."""
-    everywhere = image.broker_configs(None) if resource.name else texts
-    own = texts if resource.name else {}
-    table, changes = broker_table.SETTINGS, tuple(Change)
+    if resource.name:
+        return _layered(settings, texts, image.broker_configs(None))
+    return _layered(settings, {}, texts)
+
+
+def _layered(settings: BrokerSettings, own: Texts, everywhere: Texts) -> BrokerSettings:
+    """As a running broker follows them."""
+    table = broker_table.SETTINGS
     return BrokerSettings(
         settings.static,
-        dynamic=table.usable(own, changes=changes),
-        dynamic_default=table.usable(everywhere, changes=changes),
+        dynamic=table.usable(own, changes=FOR_ONE_BROKER),
+        dynamic_default=table.usable(everywhere, changes=FOR_ALL_BROKERS),
     )
 
 

@@ -20,7 +20,7 @@ from ottla.metadata.image import ConfigResource, MetadataImage, ResourceType
 from ottla.settings import topic as topic_table
 from ottla.settings.broker import BrokerSettings
 from ottla.settings.engine import Setting, SettingError
-from ottla.settings.topic import TopicSettings, check_together
+from ottla.settings.topic import TopicSettings
 from ottla.settings.values import SettingKind, parse_value
 from ottla.wire.payloads.metadata import ClearElrRecord, ConfigRecord
 from ottla.wire.schema import Payload
@@ -36,7 +36,7 @@ def check_topic_configs(texts: Mapping[str, str | None], settings: TopicSettings
     for name in given:
         owner.known(name)
     try:
-        check_together(settings.values(given))
+        settings.check(given)
     except SettingError as error:
         raise invalid(str(error)) from None
     return given
@@ -138,7 +138,10 @@ def _present_list(
 ) -> tuple[str, ...]:
     """The items that a list has now: its own, or those it falls back to."""
     if setting.name in before:
-        return tuple(setting.parse(before[setting.name]))
+        try:
+            return tuple(setting.parse(before[setting.name]))
+        except SettingError as error:
+            raise invalid(f"{error}: set it as a whole") from None
     if setting.name in topic_table.SETTINGS:
         resolved = cluster_topic_settings(image, settings).resolve(setting, {})
         assert isinstance(resolved.value, tuple)

@@ -24,7 +24,7 @@ from ottla.settings import broker as broker_settings
 from ottla.settings import client_metrics as client_metrics_settings
 from ottla.settings import group as group_settings
 from ottla.settings import topic as topic_settings
-from ottla.settings.engine import Change, SettingTable
+from ottla.settings.engine import FOR_ALL_BROKERS, FOR_ONE_BROKER, SettingTable
 from ottla.wire.payloads.internal_topics import (
     CONSUMER_OFFSETS,
     COORDINATOR_TOPICS,
@@ -248,7 +248,7 @@ def _followed(resource: ConfigResource, texts: Mapping[str, str]) -> set[str]:
     table = _TABLES.get(resource.type)
     if table is None:
         return set()
-    changes = (Change.CLUSTER_WIDE, Change.PER_BROKER) if resource.name else (Change.CLUSTER_WIDE,)
+    changes = FOR_ONE_BROKER if resource.name else FOR_ALL_BROKERS
     return set(table.usable(texts, changes=changes))
 
 

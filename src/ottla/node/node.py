@@ -39,6 +39,7 @@ from ottla.settings import broker as keys
 from ottla.settings.addresses import parse_connections
 from ottla.settings.broker import BrokerSettings
 from ottla.settings.endpoints import Endpoint
+from ottla.settings.topic import TopicSettings
 from ottla.transport.listener import Listener, ListenerLimits, ReadMemory
 
 log = logging.getLogger(__name__)
@@ -95,9 +96,11 @@ class Node:
     async def start(cls, settings: BrokerSettings, machine: Machine | None = None) -> Node:
         """Open the data, join the cluster, listen; on this machine where no other is given.
 
-        Raises UserError where a person must act: a busy port, a directory in use or not ours.
+        Raises UserError where a person must act: a busy port, a directory in use or not ours,
+        defaults that no topic could have.
         """
         machine = machine or ThisMachine()
+        TopicSettings(settings).check({})
         load_handlers()
         locks = DirectoryLocks(settings[keys.NODE_ID], machine.locks)
         with contextlib.ExitStack() as undo:

@@ -167,7 +167,7 @@ LOG_FLUSH_START_OFFSET_CHECKPOINT_INTERVAL_MS = SETTINGS.declare(
     _INT,
     "log.flush.start.offset.checkpoint.interval.ms",
     60_000,
-    "Milliseconds between two writings of the log start offsets.",
+    "Accepted as Kafka's, without effect: log start offsets are written down when they move.",
     check=at_least(0),
 )
 PRODUCER_ID_EXPIRATION_MS = SETTINGS.declare(
@@ -184,7 +184,7 @@ REPLICA_LAG_TIME_MAX_MS = SETTINGS.declare(
     _LONG,
     "replica.lag.time.max.ms",
     30_000,
-    "Milliseconds that a follower may be behind before it leaves the in-sync replicas.",
+    "Accepted as Kafka's, without effect: no other broker follows this one.",
     check=at_least(1),
 )
 
@@ -318,7 +318,7 @@ REQUEST_TIMEOUT_MS = SETTINGS.declare(
     _INT,
     "request.timeout.ms",
     30_000,
-    "Milliseconds that this broker waits for another node's answer.",
+    "Accepted as Kafka's, without effect: this broker asks no other node.",
     check=at_least(1),
 )
 FETCH_MAX_BYTES = SETTINGS.declare(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from ottla.base.limits import CLIENT_METRICS_PATTERN_LENGTH_MAX
 from ottla.settings.checks import Refusal, between
 from ottla.settings.engine import (
     Change,
@@ -39,10 +40,20 @@ def _patterns(values: tuple[str, ...]) -> Refusal | None:
         selector, _, pattern = value.partition("=")
         if selector.strip() not in SELECTORS or not pattern.strip() or "=" in pattern:
             return Refusal(f"say selector=pattern, with one of {', '.join(SELECTORS)}", value)
-        try:
-            re.compile(pattern.strip())
-        except re.error as error:
-            return Refusal(f"its pattern is no regular expression: {error}", value)
+        reason = _why_unreadable(pattern.strip())
+        if reason is not None:
+            return Refusal(reason, value)
+    return None
+
+
+def _why_unreadable(pattern: str) -> str | None:
+    if len(pattern) > CLIENT_METRICS_PATTERN_LENGTH_MAX:
+        return f"its pattern is longer than {CLIENT_METRICS_PATTERN_LENGTH_MAX} characters"
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError, ValueError) as error:
+        # Numbers too large and groups too deep are told in ways of their own.
+        return f"its pattern is no regular expression: {error}"
     return None
 
 

@@ -39,7 +39,7 @@ def parse_endpoints(texts: tuple[str, ...]) -> list[Endpoint]:
 
 
 def listener_list(values: tuple[str, ...]) -> Refusal | None:
-    """A check: addresses, no listener twice, no port twice."""
+    """A check: addresses, no listener twice. A port that is taken is told when it is bound."""
     try:
         endpoints = parse_endpoints(values)
     except ValueError as error:

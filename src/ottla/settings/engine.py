@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum, IntEnum
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from msgspec import Struct
 
-from ottla.base.errors import UserError
+from ottla.base.errors import UserError, cut
+from ottla.base.limits import SETTING_TEXT_LENGTH_SHOWN
 from ottla.settings.checks import Refusal
 from ottla.settings.values import SettingKind, Value, format_value, parse_value
 
@@ -40,6 +41,11 @@ class Change(Enum):
     AT_START = "read only: takes effect when the broker starts"
     PER_BROKER = "may be changed while running, for one broker"
     CLUSTER_WIDE = "may be changed while running, for one broker or for all"
+
+
+FOR_ALL_BROKERS: Final = (Change.CLUSTER_WIDE,)
+FOR_ONE_BROKER: Final = (Change.CLUSTER_WIDE, Change.PER_BROKER)
+"""What may be changed in one place."""
 
 
 class SettingError(UserError):
@@ -88,7 +94,7 @@ class Setting(Struct, Generic[T_co], frozen=True, kw_only=True):
         return format_value(cast("Value", self.default))
 
     def _refuse(self, shown: str, reason: str) -> SettingError:
-        what = "this (hidden) value" if self.sensitive else repr(shown)
+        what = "this (hidden) value" if self.sensitive else _shown(shown)
         return SettingError(f"{self.name} cannot be {what}: {reason}")
 
 
@@ -175,9 +181,13 @@ class SettingTable:
         return True
 
     def _unknown(self, name: str) -> str:
-        nearest = self.nearest(name)
+        nearest = self.nearest(cut(name, SETTING_TEXT_LENGTH_SHOWN))
         hint = f"; did you mean {' or '.join(nearest)}?" if nearest else ""
-        return f"there is no {self.noun} called {name!r}{hint}"
+        return f"there is no {self.noun} called {_shown(name)}{hint}"
+
+
+def _shown(text: str) -> str:
+    return repr(cut(text, SETTING_TEXT_LENGTH_SHOWN))
 
 
 class Layer(NamedTuple):

@@ -355,6 +355,11 @@ def check_together(values: Mapping[str, Value]) -> None:
         )
 
 
+def usable(texts: Mapping[str, str]) -> dict[str, str]:
+    """The texts that count: a log may carry those of Kafka, or of another version."""
+    return SETTINGS.usable(texts, changes=(Change.CLUSTER_WIDE,)) if texts else {}
+
+
 class TopicSettings:
     """What topics of one broker are set to: their own texts over the broker's settings.
 
@@ -366,16 +371,25 @@ class TopicSettings:
         self._defaults: Mapping[str, Value] | None = None
 
     def values(self, texts: Mapping[str, str]) -> Mapping[str, Value]:
-        """All values in force, by key, of a topic that sets `texts`. Raises SettingError.
+        """All values in force, by key, of a topic that sets `texts`.
 
-        Texts under unknown keys are passed over. The answer may be shared: never change it.
+        Texts that are not `usable` count as not set. The answer may be shared: never change it.
         """
         if self._defaults is None:
             self._defaults = Layers(SETTINGS, [], self.broker).values()
-        known = {name: text for name, text in texts.items() if name in SETTINGS}
-        return {**self._defaults, **SETTINGS.parse_all(known)} if known else self._defaults
+        taken = usable(texts)
+        return {**self._defaults, **SETTINGS.parse_all(taken)} if taken else self._defaults
+
+    def check(self, texts: Mapping[str, str]) -> None:
+        """Refuse what a topic may not be set to; unknown keys are passed over. SettingError."""
+        SETTINGS.parse_all({name: text for name, text in texts.items() if name in SETTINGS})
+        check_together(self.values(texts))
+
+    def layers(self, texts: Mapping[str, str]) -> Layers:
+        """A topic's settings over those of the broker; texts that are not `usable` are not set."""
+        layer = Layer(ConfigSource.DYNAMIC_TOPIC, usable(texts))
+        return Layers(SETTINGS, [layer], self.broker)
 
     def resolve(self, setting: Setting[Value], texts: Mapping[str, str]) -> Resolved:
-        """One value in force and where it comes from. Raises SettingError."""
-        layer = Layer(ConfigSource.DYNAMIC_TOPIC, texts)
-        return Layers(SETTINGS, [layer], self.broker).resolve(setting)
+        """One value in force and where it comes from."""
+        return self.layers(texts).resolve(setting)

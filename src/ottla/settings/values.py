@@ -32,8 +32,7 @@ LONG_MAX = 2**63 - 1
 
 _WHOLE_BITS = {SettingKind.SHORT: 16, SettingKind.INT: 32, SettingKind.LONG: 64}
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
-_DECIMAL = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[fFdD]?")
-_COMMA = re.compile(r"\s*,\s*")
+_DECIMAL = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[fFdD]?")
 
 
 def parse_value(kind: SettingKind, text: str) -> Value:
@@ -96,7 +95,7 @@ def _parse_list(text: str) -> tuple[str, ...]:
     """The items in their order, each once; a text of nothing is the empty list."""
     if not text:
         return ()
-    items = tuple(dict.fromkeys(_COMMA.split(text)))
+    items = tuple(dict.fromkeys(item.strip() for item in text.split(",")))
     if "" in items:
         raise ValueError("an item between its commas is empty")
     return items

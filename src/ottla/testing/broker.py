@@ -147,14 +147,31 @@ class TemporaryBroker:
             self._leave()
 
     def _leave(self) -> None:
+        try:
+            self._leave_server()
+        finally:
+            try:
+                self._leave_loop()
+            finally:
+                self._leave_folder()
+
+    def _leave_server(self) -> None:
         server, self._server = self._server, None
         if server is not None:
-            server.forget()
-            self._told = server.log()
+            try:
+                server.forget()
+            finally:
+                self._told = server.log()
+
+    def _leave_loop(self) -> None:
         loop, self._loop = self._loop, None
         if loop is not None:
-            loop.run(self._proxy.close())
-            loop.stop()
+            try:
+                loop.run(self._proxy.close())
+            finally:
+                loop.stop()
+
+    def _leave_folder(self) -> None:
         folder, self._folder = self._folder, None
         if folder is not None and folder != self._kept_folder:
             shutil.rmtree(folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ottla.broker.discovery import load_handlers
+from ottla.broker.loggers import forget_levels
 from ottla.node.logging import LineFormatter
 from ottla.node.machine import Machine
 from ottla.node.node import Node
@@ -108,7 +109,7 @@ class BrokerThread:
         try:
             self._loop.run(node.stop())
         finally:
-            self._log.end()
+            self._ended()
         return 0
 
     def kill(self) -> None:
@@ -118,7 +119,11 @@ class BrokerThread:
         try:
             self._loop.run(node.abandon())
         finally:
-            self._log.end()
+            self._ended()
+
+    def _ended(self) -> None:
+        forget_levels()  # of the process, which goes on
+        self._log.end()
 
     def forget(self) -> None:
         """Leave nothing behind, whatever became of it."""

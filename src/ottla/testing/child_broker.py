@@ -11,6 +11,8 @@ import shutil
 import signal
 import sys
 import threading
+from types import FrameType
+from typing import NoReturn
 
 from ottla.base.errors import UserError
 from ottla.node.broker import run_broker
@@ -18,6 +20,8 @@ from ottla.node.broker import run_broker
 
 def main(arguments: list[str]) -> int:
     """Serve until told to stop; the exit code."""
+    # Until the broker itself listens for it: the end by a signal would leave the folder behind.
+    signal.signal(signal.SIGTERM, _end)
     folder, *assignments = arguments
     orphaned = threading.Event()
     threading.Thread(target=_watch, args=(orphaned,), daemon=True).start()
@@ -31,6 +35,10 @@ def main(arguments: list[str]) -> int:
         if folder and orphaned.is_set():
             shutil.rmtree(folder)
     return 0
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
 
 
 def _watch(orphaned: threading.Event) -> None:

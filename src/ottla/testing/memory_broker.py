@@ -18,6 +18,7 @@ from typing import Final, Self, TypeVar
 
 from ottla.base.errors import UserError
 from ottla.base.world import Clock, Rng
+from ottla.broker.loggers import forget_levels
 from ottla.client.address import Address
 from ottla.client.connection import connect
 from ottla.client.connector import Connector
@@ -123,14 +124,20 @@ class MemoryBroker:
         """Stop in order; who connects now is closed at once."""
         node = self._leave()
         if node is not None:
-            await node.stop()
+            try:
+                await node.stop()
+            finally:
+                forget_levels()
 
     async def kill(self) -> None:
         """Let go of everything at once: nothing is flushed, no mark of a clean stop is left."""
         node = self._leave()
         if node is not None:
             self.network.cut(BEHIND)
-            await node.abandon()
+            try:
+                await node.abandon()
+            finally:
+                forget_levels()
 
     async def restart(self) -> None:
         """Start again on the same data, after an orderly stop where it still runs."""

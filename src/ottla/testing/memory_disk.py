@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -21,10 +22,15 @@ from ottla.testing.fault_model import (
 )
 
 _ENDLESS_BYTES: Final = 1 << 50
+_CHANGING: Final = threading.Lock()
+"""Of all files: tests copy whole disks, and a lock cannot be copied."""
 
 
 class FileNode:
-    """One file, whatever its name. What it shares with other disks is copied before it changes."""
+    """One file, whatever its name. What it shares with other disks is copied before it changes.
+
+    One thread may change it while another syncs it.
+    """
 
     __slots__ = ("_changes", "_history", "_synced", "content")
 
@@ -36,24 +42,28 @@ class FileNode:
 
     @property
     def history(self) -> FileHistory:
-        if self._history is None:
-            self._history = FileHistory(self._synced, tuple(self._changes))
-        return self._history
+        with _CHANGING:
+            if self._history is None:
+                self._history = FileHistory(self._synced, tuple(self._changes))
+            return self._history
 
     def append(self, data: bytes) -> None:
-        self._note(Change(len(self.content), data))
-        self.content += data
+        with _CHANGING:
+            self._note(Change(len(self.content), data))
+            self.content += data
 
     def truncate(self, size: int) -> None:
-        content = self._note(Change(size, None))
-        del content[size:]
-        content += bytes(size - len(content))
+        with _CHANGING:
+            content = self._note(Change(size, None))
+            del content[size:]
+            content += bytes(size - len(content))
 
     def sync(self) -> None:
-        if self._changes:
-            self._synced = bytes(self.content)
-            self._changes.clear()
-            self._history = None
+        with _CHANGING:
+            if self._changes:
+                self._synced = bytes(self.content)
+                self._changes.clear()
+                self._history = None
 
     def _note(self, change: Change) -> bytearray:
         self._changes.append(change)

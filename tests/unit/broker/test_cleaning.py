@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from ottla.base.ids import TopicPartition
-from ottla.broker.cleaning import RETRY_MS_MAX, CleanerLostError, Cleaning
+from ottla.base.limits import CLEANER_PAUSE_MS_MIN
+from ottla.broker.cleaning import RETRY_MS_MAX, Cleaner, CleanerLostError, Cleaning
 from ottla.log.checkpoints import CLEANER_OFFSETS, decode_offsets
 from ottla.log.compaction.cleaner import compact
 from ottla.log.compaction.plan import CompactionMemory, CompactionPlan
@@ -407,3 +408,22 @@ def test_other_cleaners_take_over_and_those_before_end_after_their_run(bench: Be
     assert plan.memory == memory
     bench.broker.loop.finish(bench.cleaning.stop())
     assert other.is_closed
+
+
+def test_a_pause_of_nothing_still_leaves_the_loop_time(bench: Bench) -> None:
+    cleaning, looks = bench.cleaning, list[int]()
+
+    async def nothing_to_do(cleaner: Cleaner) -> bool:
+        looks.append(bench.broker.clock.now_ms())
+        if len(looks) == 100:
+            cleaning._crew.leaving.set()
+        return False
+
+    cleaning.clean_filthiest = nothing_to_do  # type: ignore[method-assign] # it counts
+    bench.broker.in_loop(
+        lambda: cleaning.change([bench.cleaner], memory=CompactionMemory(), backoff_ms=0)
+    )
+    assert len(looks) == 1
+    bench.broker.loop.advance(CLEANER_PAUSE_MS_MIN)
+    assert len(looks) == 2
+    bench.broker.loop.finish(cleaning.stop())

@@ -9,11 +9,20 @@ from collections.abc import Iterator
 import pytest
 
 from ottla.base.errors import ErrorCode
+from ottla.base.limits import (
+    CONFIG_RESOURCES_DESCRIBED_MAX,
+    CONFIG_RESOURCES_DESCRIBED_PER_TURN,
+)
+from ottla.broker.apis import describe_configs
+from ottla.broker.broker import Broker
+from ottla.broker.config_descriptions import Description, descriptions
 from ottla.broker.loggers import logger_levels
 from ottla.metadata.decision import Decision
-from ottla.metadata.image import MetadataImage
+from ottla.metadata.image import ConfigResource, MetadataImage
 from ottla.wire.messages.alter_configs import AlterConfigsResponse
 from ottla.wire.messages.describe_configs import (
+    DescribeConfigsRequest,
+    DescribeConfigsResource,
     DescribeConfigsResourceResult,
     DescribeConfigsResponse,
 )
@@ -229,6 +238,72 @@ def test_no_keys_ask_for_all_as_null_does(broker: MemoryBroker, client: Client) 
     assert describe(client, TOPIC, "orders", []) == describe(client, TOPIC, "orders", None) != {}
 
 
+def test_a_text_for_all_that_is_refused_here_is_told_all_the_same(
+    broker: MemoryBroker, client: Client
+) -> None:
+    write(broker, ("", "log.retention.ms", "soon"))
+    config = describe(client, BROKER, "")["log.retention.ms"]
+    assert (config.value, config.config_source) == ("soon", DYNAMIC_DEFAULT_BROKER)
+    assert describe(client, BROKER, "1")["log.retention.ms"].value != "soon"
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of resources, as they are described."""
+    seen: list[str] = []
+
+    def noted(resource: ConfigResource, broker: Broker) -> Iterator[Description]:
+        seen.append(resource.name)
+        return descriptions(resource, broker)
+
+    monkeypatch.setattr(describe_configs, "descriptions", noted)
+    return seen
+
+
+def test_a_resource_is_told_once_however_often_it_is_named(client: Client, told: list[str]) -> None:
+    request = described(BROKER, "1", ["num.partitions"])
+    request.resources += described(BROKER, "1", ["log.dirs"]).resources
+    request.resources *= 1000
+    (result,) = client.ask(request, DescribeConfigsResponse, version=4).results
+    assert {config.name for config in result.configs} == {"num.partitions", "log.dirs"}
+    request.resources += described(BROKER, "1", []).resources
+    (result,) = client.ask(request, DescribeConfigsResponse, version=4).results
+    assert len(result.configs) > 100
+    assert told == ["1", "1"]
+
+
+def groups(count: int) -> DescribeConfigsRequest:
+    return DescribeConfigsRequest(
+        resources=[
+            DescribeConfigsResource(
+                resource_type=GROUP, resource_name=str(number), configuration_keys=None
+            )
+            for number in range(count)
+        ]
+    )
+
+
+def test_what_can_be_named_without_being_there_is_bounded(client: Client, told: list[str]) -> None:
+    request = groups(CONFIG_RESOURCES_DESCRIBED_MAX + 1)
+    results = client.ask(request, DescribeConfigsResponse, version=4).results
+    assert {result.error_code for result in results} == {ErrorCode.INVALID_REQUEST}
+    assert len(results) == len(request.resources)
+    assert told == []
+
+
+def test_others_are_served_while_many_resources_are_told(
+    broker: MemoryBroker, client: Client, told: list[str]
+) -> None:
+    def others() -> None:
+        if len(told) < 2 * CONFIG_RESOURCES_DESCRIBED_PER_TURN:
+            told.append("others")
+            broker.loop.call_soon(others)
+
+    broker.loop.call_soon(others)
+    client.ask(groups(2 * CONFIG_RESOURCES_DESCRIBED_PER_TURN), DescribeConfigsResponse, version=4)
+    assert "others" in told[CONFIG_RESOURCES_DESCRIBED_PER_TURN:]
+
+
 def test_a_setting_of_another_version_is_told_and_its_value_hidden(
     broker: MemoryBroker, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -240,10 +315,21 @@ def test_a_setting_of_another_version_is_told_and_its_value_hidden(
     assert "have no effect here" in caplog.text
 
 
-def write(broker: MemoryBroker, *configs: tuple[str, str, str]) -> None:
-    """Settings of brokers as a log has them that Kafka, or another version, wrote."""
+def test_a_topics_setting_that_is_refused_here_is_told_as_not_set(
+    broker: MemoryBroker, client: Client
+) -> None:
+    broker.create_topic("orders")
+    write(broker, ("orders", "segment.bytes", "65536"), kind=TOPIC)
+    told = describe(client, TOPIC, "orders")["segment.bytes"]
+    assert (told.value, told.config_source) == ("1073741824", DEFAULT)
+    assert codes(alter(client, (TOPIC, "orders", [("retention.ms", SET, "5")]))) == [40]
+    assert codes(alter(client, (TOPIC, "orders", [("segment.bytes", DELETE, None)]))) == [0]
+
+
+def write(broker: MemoryBroker, *configs: tuple[str, str, str], kind: int = BROKER) -> None:
+    """Settings as a log has them that Kafka, or another version, wrote."""
     records = tuple(
-        ConfigRecord(resource_type=BROKER, resource_name=name, name=key, value=value)
+        ConfigRecord(resource_type=kind, resource_name=name, name=key, value=value)
         for name, key, value in configs
     )
 

@@ -9,6 +9,7 @@ import pytest
 
 from ottla.base.errors import ErrorCode
 from ottla.base.ids import TopicPartition
+from ottla.base.limits import HOUSEKEEPING_PAUSE_MS_MIN
 from ottla.log.checkpoints import (
     CLEAN_SHUTDOWN,
     HIGH_WATERMARKS,
@@ -336,3 +337,39 @@ def damage(broker: MemoryBroker, path: str) -> None:
     file.truncate(0)
     file.append([content])
     file.close()
+
+
+# -- pauses ----------------------------------------------------------------------------------------
+
+
+def test_work_without_a_pause_leaves_the_loop_time_and_ends_with_the_broker(
+    broker: MemoryBroker,
+) -> None:
+    rounds: list[int] = []
+
+    async def work() -> None:
+        rounds.append(broker.clock.now_ms())
+        assert len(rounds) < 100, "nothing else gets the loop"
+
+    repeated = broker.loop.create_task(broker.housekeeping._every(0, work))
+    broker.loop.advance(HOUSEKEEPING_PAUSE_MS_MIN - 1)
+    assert rounds == []
+    for count in (1, 2):
+        broker.loop.advance(HOUSEKEEPING_PAUSE_MS_MIN)
+        assert len(rounds) == count
+    broker.stop()
+    assert repeated.done()
+
+
+def test_partitions_are_opened_again_after_a_failure_nobody_foresaw(
+    broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(limit: int) -> bool:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(broker.broker.replicas, "open_some", fail)
+        with pytest.raises(AssertionError, match="_open_some"):
+            broker.in_loop(broker.housekeeping._open_soon)
+    broker.create_topic("orders", 3)
+    assert len(broker.broker.replicas) == 3

@@ -137,3 +137,16 @@ def test_a_folder_that_does_not_say_whose_it_is_is_its_old_topics(broker: Memory
     broker.start()
     log = broker.partition("orders").log
     assert (log.log_end_offset, log.topic_id) == (1, topic_id)
+
+
+def test_a_setting_that_is_refused_here_is_not_set_and_told_once(
+    broker: MemoryBroker, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker.create_topic("orders", 2)
+    for _ in range(2):
+        happened(broker, setting("orders", "segment.bytes", "65536"))
+    assert broker.partition("orders").log.config.segment_bytes == 1024**3
+    assert answer(client, "orders").error_code == ErrorCode.NONE
+    assert [record.getMessage() for record in caplog.records].count(
+        "a setting of a topic has no effect here"
+    ) == 1

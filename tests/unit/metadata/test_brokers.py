@@ -19,7 +19,9 @@ from ottla.metadata.configs import (
     ResourceChange,
     decide_alter_configs,
 )
+from ottla.metadata.decision import Decision
 from ottla.metadata.image import ConfigResource, EndpointImage, LeaderRecovery, ResourceType
+from ottla.wire.payloads.metadata import ConfigRecord
 from tests.support.cluster import Cluster, directory_of, wanted
 
 
@@ -242,3 +244,16 @@ def test_a_new_minimum_of_replicas_forgets_who_was_eligible() -> None:
     )
     cluster.do(decide_alter_configs(cluster.image, [change], settings=cluster.settings))
     assert cluster.partition("orders").elr == ()
+
+
+def test_leaders_are_found_for_a_topic_whose_settings_are_refused_here() -> None:
+    cluster = replicated()
+    record = ConfigRecord(
+        resource_type=ResourceType.TOPIC,
+        resource_name="orders",
+        name="min.insync.replicas",
+        value="0",
+    )
+    cluster.do(Decision((record,), None))
+    fence(cluster, 1)
+    assert cluster.partition("orders").leader == 2

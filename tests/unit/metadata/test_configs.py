@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from ottla.base.limits import REFUSAL_LENGTH_MAX
 from ottla.metadata.configs import (
     ConfigChange,
     ConfigOperation,
     ResourceChange,
     decide_alter_configs,
 )
+from ottla.metadata.decision import Decision
 from ottla.metadata.image import ALL_BROKERS, ConfigResource, ResourceType
+from ottla.wire.payloads.metadata import ConfigRecord
 from tests.support.cluster import Cluster, tells, wanted
 
 SET, DELETE, APPEND, SUBTRACT = ConfigOperation
@@ -229,3 +232,62 @@ def test_a_list_of_a_broker_grows_from_what_holds_for_all(cluster: Cluster) -> N
 def test_addresses_may_be_let_in_by_name_alone(cluster: Cluster) -> None:
     overrides = ("max.connections.per.ip.overrides", SET, "10.0.0.7:5")
     assert alter(cluster, BROKER, ("max.connections.per.ip", SET, "0"), overrides) == (0, None)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a{99999999999999999999}", "(" * 9000 + ")" * 9000, "a" * 600, "[", "a{2,1}"]
+)
+def test_a_pattern_that_cannot_be_read_is_refused(cluster: Cluster, pattern: str) -> None:
+    answer = alter(cluster, METRICS, ("match", SET, f"client_id={pattern}"))
+    assert tells(answer, 40, ["match", "pattern"])
+
+
+def test_a_list_that_another_version_wrote_wrongly_is_refused_to_grow(cluster: Cluster) -> None:
+    record = ConfigRecord(
+        resource_type=ResourceType.TOPIC, resource_name="orders", name="cleanup.policy", value="x"
+    )
+    cluster.do(Decision((record,), None))
+    answer = alter(cluster, TOPIC, ("cleanup.policy", APPEND, "compact"))
+    assert tells(answer, 40, ["cleanup.policy", "'x'"])
+
+
+@pytest.mark.parametrize("name", ["retention.ms", "cleanup.policy", "x" * 32767])
+@pytest.mark.parametrize("operation", [SET, APPEND])
+def test_what_is_refused_is_repeated_only_in_part(
+    cluster: Cluster, name: str, operation: int
+) -> None:
+    code, message = alter(cluster, TOPIC, (name, operation, "é," * 16000))
+    assert code != 0
+    assert message is not None
+    assert len(message) <= REFUSAL_LENGTH_MAX
+
+
+PER_IP, OVERRIDES = "max.connections.per.ip", "max.connections.per.ip.overrides"
+
+
+@pytest.mark.parametrize("overrides", ["10.0.0.7:0", ",", "10.0.0.7:0,10.0.0.8:0"])
+def test_addresses_that_may_have_no_connection_let_nobody_in(
+    cluster: Cluster, overrides: str
+) -> None:
+    answer = alter(cluster, BROKER, (PER_IP, SET, "0"), (OVERRIDES, SET, overrides))
+    assert tells(answer, 42, ["no connection"])
+
+
+def test_what_is_set_for_all_may_not_lock_one_broker_out(cluster: Cluster) -> None:
+    assert alter(cluster, ALL_BROKERS, (OVERRIDES, SET, "10.0.0.7:5"))[0] == 0
+    assert alter(cluster, BROKER, (PER_IP, SET, "0"))[0] == 0
+    answer = alter(cluster, ALL_BROKERS, (OVERRIDES, DELETE, None))
+    assert tells(answer, 42, ["no connection", "broker 1"])
+
+
+@pytest.mark.parametrize("resource", [BROKER, ALL_BROKERS])
+def test_defaults_that_no_topic_could_have_are_refused(
+    cluster: Cluster, resource: ConfigResource
+) -> None:
+    answer = alter(
+        cluster,
+        resource,
+        ("log.cleaner.min.compaction.lag.ms", SET, "1000"),
+        ("log.cleaner.max.compaction.lag.ms", SET, "10"),
+    )
+    assert tells(answer, 42, ["min.compaction.lag.ms=1000", "max.compaction.lag.ms=10"])

@@ -70,3 +70,13 @@ def test_limits_and_compaction_follow_the_metadata_while_the_node_runs(tmp_path:
         await node.stop()
 
     run(change_and_look())
+
+
+def test_defaults_that_no_topic_could_have_are_told_at_the_start(tmp_path: Path) -> None:
+    lags = {
+        "log.cleaner.min.compaction.lag.ms": "1000",
+        "log.cleaner.max.compaction.lag.ms": "10",
+    }
+    with pytest.raises(UserError, match=r"compaction\.lag"):
+        run(Node.start(BrokerSettings({"log.dirs": str(tmp_path / "data"), **lags})))
+    assert list(tmp_path.iterdir()) == []

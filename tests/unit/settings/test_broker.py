@@ -187,3 +187,15 @@ def test_broken_endpoints_are_refused_with_an_example(text: str) -> None:
 def test_two_listeners_of_one_name_are_refused() -> None:
     with pytest.raises(SettingError, match="share a listener name"):
         BrokerSettings({"listeners": "A://:1,a://:2"})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "log.flush.start.offset.checkpoint.interval.ms",
+        "replica.lag.time.max.ms",
+        "request.timeout.ms",
+    ],
+)
+def test_what_nothing_follows_says_so(name: str) -> None:
+    assert "without effect" in broker.SETTINGS[name].doc

@@ -162,3 +162,12 @@ def test_remote_storage_is_refused_while_there_is_none() -> None:
     settings = TopicSettings(BrokerSettings({}))
     with pytest.raises(SettingError, match="needs tiered storage"):
         check_together(settings.values({"remote.storage.enable": "true"}))
+
+
+def test_texts_that_another_version_has_let_pass_count_as_not_set() -> None:
+    settings = TopicSettings(BrokerSettings({}))
+    values = settings.values({"segment.bytes": "65536", "retention.ms": "5"})
+    assert (values["segment.bytes"], values["retention.ms"]) == (1024**3, 5)
+    assert settings.resolve(topic.SEGMENT_BYTES, {"segment.bytes": "x"}).value == 1024**3
+    with pytest.raises(SettingError, match=r"segment\.bytes"):
+        settings.check({"segment.bytes": "65536"})

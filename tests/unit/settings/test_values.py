@@ -1,5 +1,7 @@
 """Texts to typed values, as Apache Kafka 4.3.1 reads them."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,3 +77,21 @@ def test_texts_are_written_as_kafka_writes_them() -> None:
     assert format_value(1.7976931348623157e308) == "1.7976931348623157E308"
     assert format_value(0.5) == "0.5"
     assert format_value(None) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (SettingKind.DOUBLE, "1" * 32767),
+        (SettingKind.DOUBLE, "1" * 32766 + "x"),
+        (SettingKind.LIST, "a" + " " * 32765 + "a"),
+        (SettingKind.LIST, " ," * 16383),
+    ],
+)
+def test_the_longest_text_is_read_at_once(kind: SettingKind, text: str) -> None:
+    began_s = time.process_time()
+    try:
+        parse_value(kind, text)
+    except ValueError:
+        assert kind is SettingKind.DOUBLE or "," in text
+    assert time.process_time() - began_s < 0.5

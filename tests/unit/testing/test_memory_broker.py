@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Coroutine
@@ -11,11 +12,13 @@ from typing import Any, TypeVar
 import pytest
 
 from ottla.base.errors import ErrorCode, ProtocolError, UserError
+from ottla.broker.loggers import alter_loggers
 from ottla.client.cluster import Cluster
 from ottla.client.consumer import Consumer
 from ottla.client.errors import NodeError
 from ottla.client.options import ClusterOptions
 from ottla.client.producer import DeliveryError, Producer
+from ottla.metadata.config_change import ConfigChange, ConfigOperation
 from ottla.testing import MemoryBroker, TemporaryBroker
 from ottla.wire.messages.metadata import MetadataRequest
 
@@ -173,3 +176,22 @@ def test_it_is_there_in_some_milliseconds(form: Any) -> None:
     began = time.perf_counter()
     with TemporaryBroker(form=form):
         assert time.perf_counter() - began < 0.5, "0.01 s on an idle machine"
+
+
+@pytest.mark.parametrize("ends_by", ["stop", "kill"])
+def test_levels_of_loggers_end_with_the_broker(ends_by: str) -> None:
+    root = logging.getLogger()
+    before = root.level
+
+    async def main() -> None:
+        async with MemoryBroker() as broker:
+            change = ConfigChange("root", ConfigOperation.SET, "ERROR")
+            alter_loggers([change], validate_only=False)
+            assert root.level == logging.ERROR
+            await getattr(broker, ends_by)()
+            assert root.level == before
+
+    try:
+        run(main())
+    finally:
+        root.setLevel(before)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection, Mapping
+
 from ottla.base.errors import ProtocolError
+from ottla.base.limits import CONFIG_RESOURCES_DESCRIBED_MAX, CONFIG_RESOURCES_DESCRIBED_PER_TURN
 from ottla.broker.broker import Broker
 from ottla.broker.config_descriptions import Description, descriptions
 from ottla.broker.handlers import Call, handles
-from ottla.metadata.image import ConfigResource
+from ottla.metadata.config_change import bad_request
+from ottla.metadata.image import ConfigResource, ResourceType
 from ottla.wire.messages.describe_configs import (
     DescribeConfigsRequest,
-    DescribeConfigsResource,
     DescribeConfigsResourceResult,
     DescribeConfigsResponse,
     DescribeConfigsResult,
@@ -18,35 +22,67 @@ from ottla.wire.messages.describe_configs import (
 
 
 @handles(DescribeConfigsRequest, versions="1-4")
-def describe_configs(
+async def describe_configs(
     request: DescribeConfigsRequest, call: Call, broker: Broker
 ) -> DescribeConfigsResponse:
-    """Describe each resource by itself; a broker only by itself."""
-    return DescribeConfigsResponse(
-        results=[_describe(resource, request, broker) for resource in request.resources]
-    )
+    """Describe each resource by itself; a broker only by itself.
+
+    One that is named several times is told once, with all the keys that are asked of it.
+    """
+    asked = _asked(request)
+    others = sum(resource.type != ResourceType.TOPIC for resource in asked)
+    if others > CONFIG_RESOURCES_DESCRIBED_MAX:
+        refusal = bad_request(
+            f"{others} resources are too many: beside topics ask for "
+            f"{CONFIG_RESOURCES_DESCRIBED_MAX} at once"
+        )
+        return DescribeConfigsResponse(results=[_refused(named, refusal) for named in asked])
+    results = []
+    for named, keys in asked.items():
+        results.append(_describe(named, keys, request, broker))
+        if len(results) % CONFIG_RESOURCES_DESCRIBED_PER_TURN == 0:
+            await asyncio.sleep(0)
+    return DescribeConfigsResponse(results=results)
+
+
+def _asked(request: DescribeConfigsRequest) -> Mapping[ConfigResource, Collection[str] | None]:
+    """The keys asked of each resource; None for all, as an empty list means, too."""
+    asked: dict[ConfigResource, set[str] | None] = {}
+    for resource in request.resources:
+        named = ConfigResource(resource.resource_type, resource.resource_name)
+        keys = asked.setdefault(named, set())
+        if keys is not None and resource.configuration_keys:
+            keys.update(resource.configuration_keys)
+        else:
+            asked[named] = None
+    return asked
 
 
 def _describe(
-    resource: DescribeConfigsResource, request: DescribeConfigsRequest, broker: Broker
+    named: ConfigResource,
+    keys: Collection[str] | None,
+    request: DescribeConfigsRequest,
+    broker: Broker,
 ) -> DescribeConfigsResult:
-    asked = set(resource.configuration_keys or ())  # an empty list asks for all, as null does
-    named = ConfigResource(resource.resource_type, resource.resource_name)
     try:
         configs = [
             _answer(told, request)
             for told in descriptions(named, broker)
-            if not asked or told.name in asked
+            if keys is None or told.name in keys
         ]
     except ProtocolError as refused:
-        return DescribeConfigsResult(
-            error_code=refused.code,
-            error_message=refused.message,
-            resource_type=resource.resource_type,
-            resource_name=resource.resource_name,
-        )
+        return _refused(named, refused)
     return DescribeConfigsResult(
-        resource_type=resource.resource_type, resource_name=resource.resource_name, configs=configs
+        resource_type=named.type, resource_name=named.name, configs=configs
+    )
+
+
+def _refused(named: ConfigResource, error: ProtocolError) -> DescribeConfigsResult:
+    return DescribeConfigsResult(
+        error_code=error.code,
+        error_message=error.message,
+        resource_type=named.type,
+        resource_name=named.name,
     )
 
 

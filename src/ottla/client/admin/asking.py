@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from ottla.base.errors import ErrorCode, ProtocolError, UserError
 from ottla.base.limits import ADMIN_NEW_THINGS_KNOWN_MS_MAX
 from ottla.client.admin.errors import AdminClosedError, UnsupportedByBrokerError
-from ottla.client.admin.outcomes import Answers, Outcomes
+from ottla.client.admin.outcomes import Answers, Outcomes, left_out
 from ottla.client.admin.routes import Errand, Route, ToAnyNode, ToBrokers, ToController, brokers_of
 from ottla.client.backoff import Backoff
 from ottla.client.cluster import Cluster
@@ -235,9 +235,11 @@ class _Inquiry(Generic[K, V]):
         """Keep the results; what was refused is returned."""
         refused: dict[K, RefusedError] = {}
         for item in items:
-            answer = answers[item] if item in answers else _left_out(item)
+            answer = answers[item] if item in answers else left_out(item)
             if isinstance(answer, RefusedError):
                 refused[item] = answer
+            elif isinstance(answer, UnsupportedByBrokerError):
+                self._fail([item], answer)
             else:
                 self._done[item] = answer
                 del self._open[item]
@@ -284,10 +286,6 @@ class _Inquiry(Generic[K, V]):
     async def _later(self, items: Sequence[K], backoff: Backoff) -> None:
         await asyncio.sleep(backoff.next_ms() / 1000)
         await self._place(items, backoff)
-
-
-def _left_out(item: object) -> RefusedError:
-    return RefusedError(ErrorCode.UNKNOWN_SERVER_ERROR, f"the answer leaves out {item}")
 
 
 def _too_late(item: object, timeout_s: float, last: UserError | None) -> DeadlineError:

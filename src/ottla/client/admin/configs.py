@@ -19,7 +19,7 @@ from ottla.client.admin.config_entries import (
     resource_of,
 )
 from ottla.client.admin.errors import UnsupportedByBrokerError
-from ottla.client.admin.outcomes import Answers, Outcomes, check, verdict
+from ottla.client.admin.outcomes import Answers, Outcomes, check, left_out, verdict
 from ottla.client.admin.routes import ToBrokers
 from ottla.client.connection import Connection
 from ottla.client.errors import RefusedError
@@ -214,23 +214,14 @@ async def _alter_whole(
     validate_only: bool,
 ) -> Answers[ConfigResource, None]:
     described = await _describe(node, wanted)
-    answers: dict[ConfigResource, RefusedError | None] = {}
+    answers: dict[ConfigResource, RefusedError | UnsupportedByBrokerError | None] = {}
     resources = []
     for item, changes in wanted.items():
-        settings = described[item]
-        if isinstance(settings, RefusedError):
-            answers[item] = settings
-            continue
-        resources.append(
-            AlterConfigsResource(
-                resource_type=item.type,
-                resource_name=item.name,
-                configs=[
-                    AlterableConfig(name=name, value=value)
-                    for name, value in changed_whole(item, settings, changes).items()
-                ],
-            )
-        )
+        whole = _whole(item, described.get(item), changes)
+        if isinstance(whole, RefusedError | UnsupportedByBrokerError):
+            answers[item] = whole
+        else:
+            resources.append(whole)
     if resources:
         request = AlterConfigsRequest(resources=resources, validate_only=validate_only)
         response = await node.call(request, AlterConfigsResponse)
@@ -238,3 +229,19 @@ async def _alter_whole(
             item = resource_of(told.resource_type, told.resource_name)
             answers[item] = verdict(told.error_code, told.error_message, item, None)
     return answers
+
+
+def _whole(
+    item: ConfigResource, settings: Settings | RefusedError | None, changes: Mapping[str, Change]
+) -> AlterConfigsResource | RefusedError | UnsupportedByBrokerError:
+    """All that is set on a resource with these changes, or why that cannot be said."""
+    if settings is None:
+        return left_out(item)
+    if isinstance(settings, RefusedError):
+        return settings
+    try:
+        whole = changed_whole(item, settings, changes)
+    except UnsupportedByBrokerError as error:
+        return error
+    configs = [AlterableConfig(name=name, value=value) for name, value in whole.items()]
+    return AlterConfigsResource(resource_type=item.type, resource_name=item.name, configs=configs)

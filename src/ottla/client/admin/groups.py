@@ -285,9 +285,9 @@ async def _leave(
 
 async def _leave_alone(
     node: Connection, group_id: str, item: MemberToRemove
-) -> RefusedError | None:
+) -> RefusedError | UnsupportedByBrokerError | None:
     if item.group_instance_id is not None:
-        raise UnsupportedByBrokerError(f"{node.address} has no static members")
+        return UnsupportedByBrokerError(f"{node.address} has no static members")
     request = LeaveGroupRequest(group_id=group_id, member_id=item.member_id)
     response = await node.call(request, LeaveGroupResponse)
     return verdict(response.error_code, None, f"member {item.member_id!r}", None)

@@ -15,6 +15,7 @@ from ottla.client.admin.errors import UnsupportedByBrokerError
 from ottla.client.admin.outcomes import Answers, Outcomes, verdict
 from ottla.client.admin.routes import ToLeaders
 from ottla.client.connection import Connection
+from ottla.client.errors import RefusedError
 from ottla.wire.messages.list_offsets import (
     ListOffsetsPartition,
     ListOffsetsPartitionResponse,
@@ -87,7 +88,16 @@ class Offsets:
         async def ask(
             node: Connection, items: Sequence[TopicPartition]
         ) -> Answers[TopicPartition, ListedOffset | None]:
-            _check_offers(node, {partitions[item] for item in items})
+            answers: dict[
+                TopicPartition, ListedOffset | RefusedError | UnsupportedByBrokerError | None
+            ] = {
+                item: error
+                for item in items
+                if (error := _not_offered(node, partitions[item])) is not None
+            }
+            asked = [item for item in items if item not in answers]
+            if not asked:
+                return answers
             request = ListOffsetsRequest(
                 replica_id=_CLIENT,
                 isolation_level=int(is_committed),
@@ -102,31 +112,30 @@ class Offsets:
                             for index in indexes
                         ],
                     )
-                    for topic, indexes in by_topic(items).items()
+                    for topic, indexes in by_topic(asked).items()
                 ],
                 timeout_ms=self._asking.patience_ms,
             )
             response = await node.call(request, ListOffsetsResponse)
-            return {
-                (item := TopicPartition(topic.name, told.partition_index)): verdict(
-                    told.error_code, None, item, _listed(told)
-                )
-                for topic in response.topics
-                for told in topic.partitions
-            }
+            for topic in response.topics:
+                for told in topic.partitions:
+                    item = TopicPartition(topic.name, told.partition_index)
+                    answers[item] = verdict(told.error_code, None, item, _listed(told))
+            return answers
 
         route = ToLeaders(self._asking.cluster)
         return await self._asking.each(partitions, route, ask, timeout_s=timeout_s)
 
 
-def _check_offers(node: Connection, specs: set[OffsetSpec | int]) -> None:
+def _not_offered(node: Connection, spec: OffsetSpec | int) -> UnsupportedByBrokerError | None:
     version = node.version_of(ListOffsetsRequest)
-    for spec, since in _SINCE.items():
-        if spec in specs and version < since:
-            raise UnsupportedByBrokerError(
+    for known, since in _SINCE.items():
+        if spec == known and version < since:
+            return UnsupportedByBrokerError(
                 f"{node.address} takes ListOffsetsRequest up to version {version}, "
-                f"{spec.name} came with {since}"
+                f"{known.name} came with {since}"
             )
+    return None
 
 
 def _listed(told: ListOffsetsPartitionResponse) -> ListedOffset | None:

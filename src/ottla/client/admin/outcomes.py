@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from ottla.base.errors import ErrorCode, UserError
+from ottla.client.admin.errors import UnsupportedByBrokerError
 from ottla.client.errors import RefusedError
 from ottla.client.remedies import known_error
 
@@ -14,8 +15,8 @@ V = TypeVar("V")
 W = TypeVar("W")
 
 
-Answers = Mapping[K, V | RefusedError]
-"""What one node says of items: a result or a refusal of each."""
+Answers = Mapping[K, V | RefusedError | UnsupportedByBrokerError]
+"""What one node says of items: a result or a refusal of each, or that it cannot be asked."""
 
 
 class Outcomes(Generic[K, V]):
@@ -41,7 +42,7 @@ class Outcomes(Generic[K, V]):
         done: dict[K, V] = {}
         errors: dict[K, UserError] = {}
         for item, answer in answers.items():
-            if isinstance(answer, RefusedError):
+            if isinstance(answer, RefusedError | UnsupportedByBrokerError):
                 errors[item] = answer
             else:
                 done[item] = answer
@@ -88,6 +89,11 @@ def refusal(code: int, message: str | None, what: object) -> RefusedError:
 def verdict(code: int, message: str | None, what: object, value: V) -> V | RefusedError:
     """The value where the code says that nothing is wrong, the refusal where it does."""
     return refusal(code, message, what) if code else value
+
+
+def left_out(item: object) -> RefusedError:
+    """For an item that was asked about, and of which the answer says nothing."""
+    return RefusedError(ErrorCode.UNKNOWN_SERVER_ERROR, f"the answer leaves out {item}")
 
 
 def check(code: int, message: str | None, what: object) -> None:

@@ -115,10 +115,11 @@ class ToController(_ByNode[K]):
 
 
 class ToLeaders(_ByNode[TopicPartition]):
-    """Partitions, each at its leader."""
+    """Partitions, each at its leader; `together` lets one question be about all of a leader."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, *, together: bool = True) -> None:
         super().__init__(cluster)
+        self._together = together
         self._stale: set[str] = set()
 
     async def place(self, items: Sequence[TopicPartition]) -> Placement[TopicPartition]:
@@ -128,15 +129,16 @@ class ToLeaders(_ByNode[TopicPartition]):
         if unknown:
             await self.cluster.refresh(unknown)
             self._stale -= unknown
-        found: dict[Node, list[TopicPartition]] = {}
+        found: dict[tuple[Node, TopicPartition | None], list[TopicPartition]] = {}
         refused: dict[TopicPartition, RefusedError] = {}
         for item in items:
             leader = metadata.leader(*item)
             if leader is None:
                 refused[item] = self._why_nobody_leads(item)
             else:
-                found.setdefault(leader.node, []).append(item)
-        return Placement([Errand(items, node) for node, items in found.items()], refused)
+                alone = None if self._together else item
+                found.setdefault((leader.node, alone), []).append(item)
+        return Placement([Errand(items, node) for (node, _), items in found.items()], refused)
 
     def _why_nobody_leads(self, item: TopicPartition) -> RefusedError:
         topic = self.cluster.metadata.topics.get(item.topic)

@@ -20,6 +20,7 @@ from ottla.client.admin.topic_descriptions import (
     topics_request,
 )
 from ottla.client.connection import Connection
+from ottla.client.errors import RefusedError
 from ottla.wire.messages.create_partitions import (
     CreatePartitionsAssignment,
     CreatePartitionsRequest,
@@ -95,19 +96,24 @@ class Topics:
         wanted = {topic.name: topic for topic in map(_new_topic, topics)}
 
         async def ask(node: Connection, names: Sequence[str]) -> Answers[str, CreatedTopic]:
-            version = node.version_of(CreateTopicsRequest)
+            answers: dict[str, CreatedTopic | RefusedError | UnsupportedByBrokerError] = {}
+            if node.version_of(CreateTopicsRequest) < _DEFAULTS_SINCE:
+                answers.update(
+                    (name, error) for name in names if (error := _lacking(wanted[name])) is not None
+                )
+            asked = [_creatable(wanted[name]) for name in names if name not in answers]
+            if not asked:
+                return answers
             request = CreateTopicsRequest(
-                topics=[_creatable(wanted[name], version) for name in names],
-                timeout_ms=self._asking.patience_ms,
-                validate_only=validate_only,
+                topics=asked, timeout_ms=self._asking.patience_ms, validate_only=validate_only
             )
             response = await node.call(request, CreateTopicsResponse)
-            return {
-                told.name: verdict(
-                    told.error_code, told.error_message, f"topic {told.name!r}", _created(told)
+            for told in response.topics:
+                about = f"topic {told.name!r}"
+                answers[told.name] = verdict(
+                    told.error_code, told.error_message, about, _created(told)
                 )
-                for told in response.topics
-            }
+            return answers
 
         return await self._asking.at_controller(wanted, ask, timeout_s=timeout_s)
 
@@ -247,15 +253,17 @@ def _new_topic(topic: NewTopic | str) -> NewTopic:
     return NewTopic(name=topic) if isinstance(topic, str) else topic
 
 
-def _creatable(topic: NewTopic, version: int) -> CreatableTopic:
-    uses_default = not topic.assignments and USE_DEFAULT in (
-        topic.partitions,
-        topic.replication_factor,
+def _lacking(topic: NewTopic) -> UnsupportedByBrokerError | None:
+    """What an old broker has to be told and is not."""
+    numbers = (topic.partitions, topic.replication_factor)
+    if topic.assignments or USE_DEFAULT not in numbers:
+        return None
+    return UnsupportedByBrokerError(
+        f"this broker needs the numbers of partitions and replicas of topic {topic.name!r}"
     )
-    if uses_default and version < _DEFAULTS_SINCE:
-        raise UnsupportedByBrokerError(
-            f"this broker needs the numbers of partitions and replicas of topic {topic.name!r}",
-        )
+
+
+def _creatable(topic: NewTopic) -> CreatableTopic:
     return CreatableTopic(
         name=topic.name,
         num_partitions=topic.partitions,

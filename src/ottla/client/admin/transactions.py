@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from ottla.base.errors import ErrorCode
 from ottla.base.ids import TopicPartition
+from ottla.client.address import Address
 from ottla.client.admin.asking import Asking
 from ottla.client.admin.hanging import (
     MAX_TIMEOUT_MS,
@@ -174,25 +177,27 @@ class Transactions:
         TRANSACTION_COORDINATOR_FENCED.
         """
         wanted = {spec.partition: spec for spec in specs}
+        turns: defaultdict[Address, asyncio.Lock] = defaultdict(asyncio.Lock)
 
         async def ask(
             node: Connection, items: Sequence[TopicPartition]
         ) -> Answers[TopicPartition, None]:
-            answers: dict[TopicPartition, RefusedError | None] = {}
-            # One at a time: an answer tells producers, of which two may be in one partition.
-            for item in items:
-                request = WriteTxnMarkersRequest(markers=[_marker(wanted[item])])
+            (item,) = items
+            request = WriteTxnMarkersRequest(markers=[_marker(wanted[item])])
+            # One at a time: a connection that breaks leaves only its last marker in doubt.
+            async with turns[node.address]:
                 response = await node.call(request, WriteTxnMarkersResponse)
-                codes = [
-                    told.error_code
-                    for marker in response.markers
-                    for topic in marker.topics
-                    for told in topic.partitions
-                ]
-                answers[item] = next((refusal(code, None, item) for code in codes if code), None)
-            return answers
+            codes = [
+                told.error_code
+                for marker in response.markers
+                for topic in marker.topics
+                for told in topic.partitions
+            ]
+            return {item: next((refusal(code, None, item) for code in codes if code), None)}
 
-        route = ToLeaders(self._asking.cluster)
+        # Each by itself: one that was answered is not asked again with another, since its producer
+        # may have begun anew, under the same epoch.
+        route = ToLeaders(self._asking.cluster, together=False)
         return await self._asking.each(wanted, route, ask, timeout_s=timeout_s)
 
     async def abort_at(
@@ -267,7 +272,9 @@ class Transactions:
         """What coordinators say; ids that are gone meanwhile are left out."""
         told = await self.describe(*transactional_ids, timeout_s=timeout_s)
         for error in told.errors.values():
-            if getattr(error, "code", None) is not ErrorCode.TRANSACTIONAL_ID_NOT_FOUND:
+            if not isinstance(error, RefusedError):
+                raise error
+            if error.code is not ErrorCode.TRANSACTIONAL_ID_NOT_FOUND:
                 raise error
         return dict(told.done)
 

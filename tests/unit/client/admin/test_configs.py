@@ -91,6 +91,38 @@ def test_an_old_broker_is_given_all_settings_that_are_set(make_cluster: MakeClus
     assert {config.name: config.value for config in resource.configs} == {"a": "1", "b": "2"}
 
 
+def test_a_resource_that_an_old_broker_leaves_out_fails_alone(make_cluster: MakeCluster) -> None:
+    def leaving_out(node: int, request: DescribeConfigsRequest) -> DescribeConfigsResponse:
+        whole = described(node, request)
+        whole.results = [each for each in whole.results if each.resource_name != "lost"]
+        return whole
+
+    lost = ConfigResource.topic("lost")
+    cluster = make_cluster({DescribeConfigsRequest: leaving_out, AlterConfigsRequest: altered})
+    changed = cluster.run(cluster.admin().configs.alter({lost: {"b": "2"}, ORDERS: {"b": "2"}}))
+    assert list(changed.done) == [ORDERS]
+    assert "leaves out" in str(changed.errors[lost])
+
+
+def test_a_secret_of_one_resource_does_not_keep_others_from_changing(
+    make_cluster: MakeCluster,
+) -> None:
+    def with_secret(node: int, request: DescribeConfigsRequest) -> DescribeConfigsResponse:
+        whole = described(node, request)
+        for result in whole.results:
+            if result.resource_name == "prices":
+                secret = DescribeConfigsResourceResult(
+                    name="key", value=None, config_source=1, is_sensitive=True
+                )
+                result.error_code, result.configs = 0, [secret]
+        return whole
+
+    cluster = make_cluster({DescribeConfigsRequest: with_secret, AlterConfigsRequest: altered})
+    changed = cluster.run(cluster.admin().configs.alter({ORDERS: {"b": "2"}, PRICES: {"b": "2"}}))
+    assert list(changed.done) == [ORDERS]
+    assert isinstance(changed.errors[PRICES], UnsupportedByBrokerError)
+
+
 def entry(name: str, value: str | None, source: ConfigSource, **more: Any) -> ConfigEntry:
     return ConfigEntry(name=name, value=value, source=source, **more)
 

@@ -10,6 +10,7 @@ from ottla.client.admin import (
     GroupType,
     MemberToRemove,
     OffsetAndMetadata,
+    UnsupportedByBrokerError,
 )
 from ottla.client.errors import RefusedError
 from ottla.wire.messages import consumer_group_describe, describe_groups
@@ -252,3 +253,17 @@ def test_old_brokers_let_members_leave_one_by_one(make_cluster: MakeCluster) -> 
     gone = cluster.run(cluster.admin().groups.remove_members("g", members))
     assert list(gone.done) == members[:1]
     assert code_of(gone.errors[members[1]]) is ErrorCode.UNKNOWN_MEMBER_ID
+
+
+def test_what_has_left_an_old_broker_is_told_though_a_static_member_cannot(
+    make_cluster: MakeCluster,
+) -> None:
+    versions = {**KAFKA_2_1, LeaveGroupRequest: VersionRange(0, 2)}
+    cluster = make_cluster(
+        {LeaveGroupRequest: lambda node, request: LeaveGroupResponse()}, versions=versions
+    )
+    cluster.view.coordinators = {"g": 2}
+    plain, static = MemberToRemove("a"), MemberToRemove(group_instance_id="s")
+    gone = cluster.run(cluster.admin().groups.remove_members("g", [plain, static]))
+    assert list(gone.done) == [plain]
+    assert isinstance(gone.errors[static], UnsupportedByBrokerError)

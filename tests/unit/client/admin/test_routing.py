@@ -33,7 +33,8 @@ from ottla.wire.messages.list_offsets import (
     ListOffsetsTopicResponse,
 )
 from ottla.wire.messages.metadata import MetadataRequest
-from tests.support.scripted_cluster import FIRST, address_of
+from ottla.wire.versions import VersionRange
+from tests.support.scripted_cluster import FIRST, KAFKA_2_1, address_of
 from tests.unit.client.admin.conftest import MakeCluster
 
 ORDERS = [TopicPartition("orders", index) for index in range(3)]
@@ -445,3 +446,17 @@ def test_administration_that_is_not_started_or_closed_says_so(make_cluster: Make
         cluster.run(admin.topics.list())
     with pytest.raises(UserError, match="has no setting group_id"):
         Admin("a:1", group_id="x")
+
+
+def test_offsets_that_an_old_broker_does_not_know_leave_others_be(
+    make_cluster: MakeCluster,
+) -> None:
+    leaders = Leaders()
+    versions = {**KAFKA_2_1, ListOffsetsRequest: VersionRange(1, 6)}
+    cluster = make_cluster({ListOffsetsRequest: leaders}, versions=versions)
+    cluster.create("orders", (1, 0), (1, 0), topic_id=bytes(15) + b"1")
+    wanted = {ORDERS[0]: OffsetSpec.LATEST, ORDERS[1]: OffsetSpec.MAX_TIMESTAMP}
+    told = cluster.run(cluster.admin().offsets.list(wanted))
+    assert list(told.done) == ORDERS[:1]
+    assert "MAX_TIMESTAMP" in str(told.errors[ORDERS[1]])
+    assert indexes_asked(cluster.asked(ListOffsetsRequest)) == [[0]]

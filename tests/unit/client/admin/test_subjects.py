@@ -219,6 +219,33 @@ def test_a_marker_goes_to_the_leader_and_again_to_the_next(make_cluster: MakeClu
     assert cluster.nodes_asked(WriteTxnMarkersRequest) == [2, 3]
 
 
+def test_a_marker_that_was_answered_is_not_sent_again_for_another_one(
+    make_cluster: MakeCluster,
+) -> None:
+    breaks = [True]
+
+    def answer(node: int, request: WriteTxnMarkersRequest) -> WriteTxnMarkersResponse | None:
+        (marker,) = request.markers
+        (index,) = marker.topics[0].partition_indexes
+        if index == 1 and breaks and breaks.pop():
+            return None
+        partition = WritableTxnMarkerPartitionResult(partition_index=index, error_code=0)
+        topic = WritableTxnMarkerTopicResult(name="orders", partitions=[partition])
+        return WriteTxnMarkersResponse(
+            markers=[WritableTxnMarkerResult(producer_id=7, topics=[topic])]
+        )
+
+    cluster = make_cluster({WriteTxnMarkersRequest: answer})
+    cluster.create("orders", (2, 0), (2, 0), topic_id=bytes(15) + b"1")
+    specs = [
+        AbortSpec(partition=partition, producer_id=7, producer_epoch=2, coordinator_epoch=4)
+        for partition in (FIRST, SECOND)
+    ]
+    assert not cluster.run(cluster.admin().transactions.abort(*specs)).errors
+    asked = [request.markers[0].topics[0] for request in cluster.asked(WriteTxnMarkersRequest)]
+    assert sorted(each.partition_indexes[0] for each in asked) == [0, 1, 1]
+
+
 # -- directories -----------------------------------------------------------------------------------
 
 
