@@ -51,6 +51,7 @@ OLDER = [sys.executable, str(HERE / "older_transactions.py")]
 """In front of a broker: in its cluster producers speak the protocol of transaction.version 1."""
 EXPECTED = (
     "Connection refused",
+    "Connection reset",  # by the kill, of one that was just being made
     "Disconnected",
     "brokers are down",
     # who takes over an open transaction waits for its end, and says so
