@@ -527,7 +527,9 @@ def test_a_record_costs_a_third_of_kafka_pythons_and_half_of_aiokafkas(
     shared_broker: BrokerProcess, new_topic: TopicMaker
 ) -> None:
     def cost(name: str) -> float:
-        return float(run("cost", shared_broker.bootstrap, new_topic(), name).stdout)
+        """The least of three: whatever else the machine does only adds to it."""
+        costs = [run("cost", shared_broker.bootstrap, new_topic(), name).stdout for _ in range(3)]
+        return min(map(float, costs))
 
     ours = cost("ottla")
     assert 3 * ours < cost("kafka-python")
