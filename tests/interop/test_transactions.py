@@ -57,7 +57,7 @@ EXPECTED = (
     # who takes over an open transaction waits for its end, and says so
     "concurrent operation on the same transaction was ongoing: retrying",
     # aiokafka
-    "Unable connect to node",
+    "Unable connect to",  # a node, or the address it begins with
     "Unable to update metadata",
     "Unable to request metadata",
     "NodeNotReadyError",
