@@ -13,7 +13,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 # Each client is imported by its own ways only: the memory is that of one.
@@ -254,6 +254,17 @@ async def _ottla_consumer(load: Load) -> Consumer:
     return consumer
 
 
+async def _iterate(load: Load, consumer: AsyncIterator[Any]) -> None:
+    """What two clients are asked in the same words."""
+    count = 0
+    async for record in consumer:
+        assert record.value is not None
+        count += 1
+        if count == load.records:
+            break
+    load.stop()
+
+
 async def ottla_poll(load: Load) -> None:
     """`poll`, each record looked at."""
     consumer = await _ottla_consumer(load)
@@ -269,13 +280,7 @@ async def ottla_poll(load: Load) -> None:
 async def ottla_iterate(load: Load) -> None:
     """`async for`, each record looked at."""
     consumer = await _ottla_consumer(load)
-    count = 0
-    async for record in consumer:
-        assert record.value is not None
-        count += 1
-        if count == load.records:
-            break
-    load.stop()
+    await _iterate(load, consumer)
     await consumer.close()
 
 
@@ -325,13 +330,7 @@ async def aiokafka_getmany(load: Load) -> None:
 async def aiokafka_iterate(load: Load) -> None:
     """`async for`, each record looked at."""
     consumer = await _aiokafka_consumer(load)
-    count = 0
-    async for record in consumer:
-        assert record.value is not None
-        count += 1
-        if count == load.records:
-            break
-    load.stop()
+    await _iterate(load, consumer)
     await consumer.stop()
 
 
