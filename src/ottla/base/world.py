@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 Buffer = bytes | bytearray | memoryview
+WritableBuffer = bytearray | memoryview
 
 
 class Clock(Protocol):

@@ -29,8 +29,9 @@ from ottla.client.errors import (
 from ottla.client.frame_reader import FrameReader
 from ottla.client.options import DEFAULT_CLIENT_ID
 from ottla.client.remedies import known_error
+from ottla.client.segments import write_segments
 from ottla.wire.compiler import codec
-from ottla.wire.frames import request_frame
+from ottla.wire.frames import request_segments
 from ottla.wire.headers import decode_response_header
 from ottla.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from ottla.wire.schema import Message
@@ -218,14 +219,14 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is None or self._lost is not None:
             raise ConnectionLostError(self._lost or f"not connected to {self.address}")
         correlation_id = self._next_correlation_id
-        frame = request_frame(
+        segments = request_segments(
             request, version=version, correlation_id=correlation_id, client_id=self._client_id
         )
         self._next_correlation_id = (correlation_id + 1) & 0x7FFF_FFFF
         self._last_used_s = self._loop.time()
         if owed is not None:
             self._expect(correlation_id, owed)
-        self._transport.write(frame)
+        write_segments(self._transport, segments)
 
     def _expect(self, correlation_id: int, owed: _Owed) -> None:
         if not self._owed:

@@ -31,6 +31,19 @@ def response_frame(
     return _finish(version, response, out)
 
 
+def request_segments(
+    request: Message, *, version: int, correlation_id: int, client_id: str | None
+) -> list[Segment]:
+    """The segments of a request, in order; the first is a bytearray, long records are their own.
+
+    Raises what `Codec.write` raises.
+    """
+    header = RequestHeader(request.API_KEY, version, correlation_id, client_id)
+    out = bytearray(_NO_SIZE_YET)
+    out += encode_request_header(header)
+    return _finish(version, request, out)
+
+
 def request_frame(
     request: Message, *, version: int, correlation_id: int, client_id: str | None
 ) -> bytearray:
@@ -38,10 +51,9 @@ def request_frame(
 
     Raises what `Codec.write` raises.
     """
-    header = RequestHeader(request.API_KEY, version, correlation_id, client_id)
-    out = bytearray(_NO_SIZE_YET)
-    out += encode_request_header(header)
-    segments = _finish(version, request, out)
+    segments = request_segments(
+        request, version=version, correlation_id=correlation_id, client_id=client_id
+    )
     first: bytearray = segments[0]
     return first if len(segments) == 1 else bytearray().join(segments)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ottla.base.ids import NO_EPOCH, NO_OFFSET, NO_PRODUCER, TopicPartition
+from ottla.base.world import WritableBuffer
 from ottla.client.producer.delivery import Delivery, RecordMetadata, Settling
 from ottla.wire.records.batch import assemble, complete
 from ottla.wire.records.blocks import BlockWriter
@@ -45,6 +46,7 @@ class ProducerBatch(Settling):
     __slots__ = (
         "_block",
         "_codec",
+        "_is_encoded",
         "_packed",
         "_parts",
         "attempts",
@@ -82,7 +84,8 @@ class ProducerBatch(Settling):
         """Whether it was sent before as part of a larger batch, which may be stored."""
         self.count = 0
         """Records in it."""
-        self._block = BlockWriter()
+        self._block = BlockWriter(HEADER_SIZE)
+        self._is_encoded = False
         self._codec = Codec.NONE
         self._packed = b""
         self._parts: tuple[ProducerBatch, ProducerBatch] | None = None
@@ -118,9 +121,9 @@ class ProducerBatch(Settling):
         """Whether it is compressed already."""
         return self._codec is not Codec.NONE
 
-    def take_plain(self) -> bytes:
+    def take_plain(self) -> memoryview:
         """Its records, to be given back compressed: none is appended any more."""
-        plain = self._block.encoded().block
+        plain = self._block.take()[HEADER_SIZE:]
         self._block.drop_records()
         return plain
 
@@ -129,12 +132,18 @@ class ProducerBatch(Settling):
         self._codec = codec
         self._packed = block
 
-    def encode(self, *, transactional: bool) -> bytearray:
-        """The batch as it is sent now, always of the same records: none is appended any more."""
+    def encode(self, *, transactional: bool) -> WritableBuffer:
+        """The batch as it is sent now, always of the same records: none is appended any more.
+
+        The bytes of an earlier call stay as they are: they may still be on their way.
+        """
         header = self._header(transactional=transactional)
         if self.is_packed:
             return assemble(header, self._packed)
-        batch = self._block.after_room(HEADER_SIZE)
+        batch: WritableBuffer = self._block.take()
+        if self._is_encoded:
+            batch = bytearray(batch)
+        self._is_encoded = True
         complete(header, batch)
         return batch
 

@@ -7,32 +7,54 @@
 /* An exception says why already. */
 static const char ALREADY_SET[] = "an exception is set";
 
-enum { CAPACITY_FIRST = 1024, TIMES_FIRST = 16 };
+static const char TAKEN[] = "the block was taken: nothing can follow";
+
+enum { CAPACITY_FIRST = 1024, TIMES_FIRST = 16, BEFORE_MAX = 1024 };
 
 typedef struct {
     PyObject_HEAD
-    uint8_t *block;
-    int64_t *times; /* of each record, as it was given */
-    Py_ssize_t size, room, times_room;
+    PyObject *memory; /* lent by _memory: `before` bytes for a header, then the block; or NULL */
+    Py_buffer view;   /* of it */
+    uint8_t *block;   /* inside of it */
+    int64_t *times;   /* of each record, as it was given */
+    Py_ssize_t before, size, room, times_room;
     long long count, base_timestamp, max_timestamp;
+    int is_taken;
 } writer;
+
+/* block(size) of _memory. */
+static PyObject *lend;
 
 static PyObject *writer_new(PyTypeObject *type, PyObject *args, PyObject *names)
 {
-    static char *no_names[] = {NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, names, "", no_names))
+    static char *known_names[] = {"", NULL};
+    Py_ssize_t before = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, names, "|n", known_names, &before))
         return NULL;
+    if (before < 0 || before > BEFORE_MAX)
+        return refuse("no header has this size");
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     writer *self = (writer *)allocate(type, 0);
-    if (self != NULL)
+    if (self != NULL) {
+        self->before = before;
         self->base_timestamp = self->max_timestamp = NO_TIMESTAMP;
+    }
     return (PyObject *)self;
+}
+
+static void drop_memory(writer *self)
+{
+    if (self->memory != NULL)
+        PyBuffer_Release(&self->view);
+    Py_CLEAR(self->memory);
+    self->block = NULL;
+    self->room = 0;
 }
 
 static void writer_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    free(((writer *)self)->block);
+    drop_memory((writer *)self);
     free(((writer *)self)->times);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
@@ -66,39 +88,66 @@ static field *take_pairs(PyObject *headers, Py_ssize_t count)
     return fields;
 }
 
-static int make_room(writer *self, int64_t needed)
+/* Larger memory, for a block of `room` bytes. */
+static int set_room(writer *self, Py_ssize_t room)
 {
+    Py_buffer view;
+    PyObject *larger = PyObject_CallFunction(lend, "n", self->before + room);
+    if (larger == NULL)
+        return 0;
+    if (PyObject_GetBuffer(larger, &view, PyBUF_WRITABLE) < 0) {
+        Py_DECREF(larger);
+        return 0;
+    }
+    if (self->memory == NULL)
+        memset(view.buf, 0, (size_t)self->before);
+    else
+        memcpy(view.buf, self->view.buf, (size_t)(self->before + self->size));
+    drop_memory(self);
+    self->memory = larger;
+    self->view = view;
+    self->block = (uint8_t *)view.buf + self->before;
+    self->room = room;
+    return 1;
+}
+
+/* For a block of `needed` bytes; if there is none, rather for `expected` ones at once. */
+static const char *make_room(writer *self, int64_t needed, int64_t expected)
+{
+    if (self->is_taken)
+        return TAKEN;
     if (self->count >= self->times_room) {
         Py_ssize_t room = self->times_room ? 2 * self->times_room : TIMES_FIRST;
         int64_t *larger = realloc(self->times, (size_t)room * sizeof *larger);
         if (larger == NULL)
-            return 0;
+            return NO_MEMORY;
         self->times = larger;
         self->times_room = room;
     }
     if (needed <= self->room)
-        return 1;
+        return NULL;
     int64_t room = greater(needed, greater(2 * (int64_t)self->room, CAPACITY_FIRST));
-    uint8_t *larger = realloc(self->block, (size_t)room);
-    if (larger == NULL)
-        return 0;
-    self->block = larger;
-    self->room = (Py_ssize_t)room;
-    return 1;
+    return set_room(self, (Py_ssize_t)greater(room, expected)) ? NULL : ALREADY_SET;
 }
 
-/* One more record, unless the block would be longer than `limit`. */
-static const char *append(writer *self, int64_t timestamp, record *given, int64_t limit)
+/* One more record, unless the block would be longer than `limit`. `alike` records are about to
+ * follow it, as far as they have room below `usual_limit`. */
+static const char *append(writer *self, int64_t timestamp, record *given, int64_t limit,
+                          int64_t alike, int64_t usual_limit)
 {
     int64_t base = self->count ? self->base_timestamp : timestamp;
     given->timestamp_delta = timestamp < 0 ? 0 : timestamp - base;
     given->offset_delta = self->count;
     int64_t body = body_size(given);
-    int64_t size = self->size + varint_size(body) + body;
+    int64_t record_size = varint_size(body) + body;
+    int64_t size = self->size + record_size;
     if (size > limit)
         return TOO_LARGE;
-    if (!make_room(self, size))
-        return NO_MEMORY;
+    int64_t left = usual_limit - size;
+    int64_t following = left / record_size < alike ? left : alike * record_size;
+    const char *refused = make_room(self, size, size + following);
+    if (refused)
+        return refused;
     output out = {self->block + self->size, self->block + size};
     put_record(&out, given, body);
     self->size = (Py_ssize_t)size;
@@ -137,7 +186,7 @@ static PyObject *writer_write(PyObject *self, PyObject *const *args, Py_ssize_t 
         refused = ALREADY_SET;
     if (!refused) {
         given.headers = fields;
-        refused = append((writer *)self, timestamp, &given, BLOCK_BYTES_MAX);
+        refused = append((writer *)self, timestamp, &given, BLOCK_BYTES_MAX, 0, 0);
     }
     free(fields);
     Py_XDECREF(headers);
@@ -156,7 +205,8 @@ static const char *append_rows(writer *self, columns *from, const int32_t *rows,
             return BAD_ROWS;
         const char *refused = read_record(from, index, 0, &one);
         if (!refused)
-            refused = append(self, one.timestamp, &one, self->count ? limit : BLOCK_BYTES_MAX);
+            refused = append(self, one.timestamp, &one, self->count ? limit : BLOCK_BYTES_MAX,
+                             end - *at - 1, limit);
         if (refused)
             return refused == TOO_LARGE && self->count ? NULL : refused;
     }
@@ -198,7 +248,8 @@ static PyObject *writer_add_rows(PyObject *self, PyObject *args)
             first < 0 || (rows.obj && end > rows.len / (Py_ssize_t)sizeof(int32_t))
                 ? BAD_ROWS
                 : append_all_or_none((writer *)self, &given, rows.buf, &first, end, limit);
-        result = refused ? refuse(refused) : PyLong_FromSsize_t(first);
+        if (refused != ALREADY_SET)
+            result = refused ? refuse(refused) : PyLong_FromSsize_t(first);
     }
     drop_buffer(&rows);
     drop_columns(&given);
@@ -225,28 +276,22 @@ static PyObject *writer_drop_records(PyObject *self, PyObject *unused)
 {
     writer *from = (writer *)self;
     (void)unused;
-    free(from->block);
-    from->block = NULL;
-    from->size = from->room = 0;
+    drop_memory(from);
+    from->size = 0;
+    from->is_taken = 1;
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(after_room_doc, "after_room(size) -> a bytearray: so many zeros, then the block");
+PyDoc_STRVAR(take_doc, "take() -> memoryview: the room for a header, then the block; no copy");
 
-static PyObject *writer_after_room(PyObject *self, PyObject *given)
+static PyObject *writer_take(PyObject *self, PyObject *unused)
 {
-    const writer *from = (const writer *)self;
-    Py_ssize_t before = PyLong_AsSsize_t(given);
-    if (before < 0)
-        return PyErr_Occurred() ? NULL : refuse("a size below 0");
-    PyObject *made = PyByteArray_FromStringAndSize(NULL, before + from->size);
-    if (made == NULL)
+    writer *from = (writer *)self;
+    (void)unused;
+    if (from->memory == NULL && !set_room(from, 0))
         return NULL;
-    char *at = PyByteArray_AsString(made);
-    memset(at, 0, (size_t)before);
-    if (from->size)
-        memcpy(at + before, from->block, (size_t)from->size);
-    return made;
+    from->is_taken = 1;
+    return PySequence_GetSlice(from->memory, 0, from->before + from->size);
 }
 
 PyDoc_STRVAR(parts_doc, "parts() -> (block, count, base timestamp, max timestamp)");
@@ -264,7 +309,7 @@ static PyMethodDef writer_methods[] = {
     {"add_rows", writer_add_rows, METH_VARARGS, add_rows_doc},
     {"time_at", writer_time_at, METH_O, time_at_doc},
     {"drop_records", writer_drop_records, METH_NOARGS, drop_records_doc},
-    {"after_room", writer_after_room, METH_O, after_room_doc},
+    {"take", writer_take, METH_NOARGS, take_doc},
     {"parts", writer_parts, METH_NOARGS, parts_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -301,7 +346,10 @@ PyMODINIT_FUNC PyInit__block_writer(void)
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL)
         return NULL;
-    PyObject *type = PyType_FromSpec(&writer_spec);
+    PyObject *memory = PyImport_ImportModule("ottla.wire.records._memory");
+    lend = memory == NULL ? NULL : PyObject_GetAttrString(memory, "block");
+    Py_XDECREF(memory);
+    PyObject *type = lend == NULL ? NULL : PyType_FromSpec(&writer_spec);
     if (type == NULL || PyModule_AddObjectRef(module, "BlockWriter", type) < 0) {
         Py_XDECREF(type);
         Py_DECREF(module);

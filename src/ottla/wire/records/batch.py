@@ -11,7 +11,7 @@ import msgspec
 
 from ottla.base.ids import NO_EPOCH, NO_PRODUCER
 from ottla.base.limits import DECOMPRESSED_BYTES_MAX
-from ottla.base.world import Buffer
+from ottla.base.world import Buffer, WritableBuffer
 from ottla.wire.records.compression import Codec, compress
 from ottla.wire.records.header import (
     CODEC_BITS,
@@ -67,7 +67,7 @@ def assemble(header: BatchHeader, block: Buffer) -> bytearray:
     return out
 
 
-def complete(header: BatchHeader, batch: bytearray) -> None:
+def complete(header: BatchHeader, batch: WritableBuffer) -> None:
     """Write the header into the room before the block; sets length and checksum in both."""
     header.batch_length = len(batch) - LENGTH_OVERHEAD
     HEADER.pack_into(batch, 0, *msgspec.structs.astuple(header))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -47,6 +48,9 @@ class EncodedBlock(msgspec.Struct, frozen=True, gc=False):
     max_timestamp: int
 
 
+_BEFORE_MAX: Final = 1024
+"""Of the room for a header."""
+
 Encoding = Callable[[Rows], EncodedBlock]
 """At least one row -> their block."""
 
@@ -54,13 +58,25 @@ Encoding = Callable[[Rows], EncodedBlock]
 class BlockWriterInPython:
     """A block that grows record by record. See `encode_records` for times and errors.
 
-    After an error it is as it was before.
+    After an error it is as it was before. Before the block there is room for a header.
     """
 
-    __slots__ = ("_block", "_times", "base_timestamp", "count", "max_timestamp")
+    __slots__ = (
+        "_before",
+        "_is_taken",
+        "_memory",
+        "_times",
+        "base_timestamp",
+        "count",
+        "max_timestamp",
+    )
 
-    def __init__(self) -> None:
-        self._block = bytearray()
+    def __init__(self, before: int = 0, /) -> None:
+        if not 0 <= before <= _BEFORE_MAX:
+            raise ValueError("no header has this size")
+        self._before = before
+        self._memory = bytearray(before)
+        self._is_taken = False
         self._times = array("q")
         self.count = 0
         self.base_timestamp = NO_TIMESTAMP
@@ -69,7 +85,7 @@ class BlockWriterInPython:
     @property
     def size(self) -> int:
         """Bytes written."""
-        return len(self._block)
+        return len(self._memory) - self._before
 
     def write(
         self,
@@ -84,17 +100,19 @@ class BlockWriterInPython:
         check_record(record)
         if not self._append(record, RECORDS_BLOCK_BYTES_MAX):
             raise ValueError(f"records of more than {RECORDS_BLOCK_BYTES_MAX} bytes in a batch")
-        return len(self._block)
+        return self.size
 
     def _append(self, record: Record, limit: int) -> bool:
         """Unless the block would be longer than `limit`."""
+        if self._is_taken:
+            raise ValueError("the block was taken: nothing can follow")
         timestamp = record.timestamp
         base = self.base_timestamp if self.count else timestamp
         effective = timestamp if timestamp >= 0 else base
-        before = len(self._block)
-        encode_record(self._block, self.count, effective - base, record)
-        if len(self._block) > limit:
-            del self._block[before:]
+        end = len(self._memory)
+        encode_record(self._memory, self.count, effective - base, record)
+        if self.size > limit:
+            del self._memory[end:]
             return False
         self.base_timestamp = base
         self.max_timestamp = max(self.max_timestamp, effective)
@@ -111,12 +129,12 @@ class BlockWriterInPython:
         the place of the first that was not written. Raises as `encode_records`, but does not look
         whether the columns' buffers fit: `measure_rows` has done so.
         """
-        before = len(self._block), self.count, self.base_timestamp, self.max_timestamp
+        before = len(self._memory), self.count, self.base_timestamp, self.max_timestamp
         try:
             return self._append_rows(rows, order, first, end, limit)
         except BaseException:
             size, self.count, self.base_timestamp, self.max_timestamp = before
-            del self._block[size:], self._times[self.count :]
+            del self._memory[size:], self._times[self.count :]
             raise
 
     def _append_rows(
@@ -136,16 +154,23 @@ class BlockWriterInPython:
         return self._times[index]
 
     def drop_records(self) -> None:
-        """Let go of the bytes; what is left are counts and times."""
-        self._block = bytearray()
+        """Let go of the bytes; what is left are counts and times. Nothing can follow."""
+        self._memory = bytearray(self._before)
+        self._is_taken = True
 
-    def after_room(self, size: int, /) -> bytearray:
-        """The block after so many zeros, where a header may be written."""
-        return bytearray(size) + self._block
+    def take(self) -> memoryview:
+        """The room for a header and the block behind it, in the writer's own memory.
+
+        Nothing can be written any more. Taken again, it is the same memory, with what was written
+        into the room; after `drop_records` there is nothing behind the room.
+        """
+        self._is_taken = True
+        return memoryview(self._memory)
 
     def encoded(self) -> EncodedBlock:
         """What was written until now, as a copy."""
-        return EncodedBlock(bytes(self._block), self.count, self.base_timestamp, self.max_timestamp)
+        block = bytes(self._memory[self._before :])
+        return EncodedBlock(block, self.count, self.base_timestamp, self.max_timestamp)
 
 
 def encode_in_python(rows: Rows) -> EncodedBlock:

@@ -44,7 +44,7 @@ EVERY_PLACING = pytest.mark.parametrize(
     "place",
     [pytest.param(place_in_python, id="python"), pytest.param(place_in_c, id="c", marks=needs_c)],
 )
-WriterForm = Callable[[], BlockWriterInPython]
+WriterForm = Callable[..., BlockWriterInPython]
 EVERY_WRITER = pytest.mark.parametrize(
     "writer_form",
     [
@@ -275,10 +275,37 @@ def test_a_block_is_as_before_after_rows_that_cannot_be(
 
 
 @EVERY_WRITER
-def test_a_header_fits_into_the_room_before_a_block(writer_form: WriterForm) -> None:
-    writer = writer_form()
+@pytest.mark.parametrize("records", [0, 1, 500])
+def test_a_header_fits_into_the_room_before_a_block(writer_form: WriterForm, records: int) -> None:
+    writer, plain = writer_form(3), writer_form()
+    for _ in range(records):
+        assert writer.write(7, b"k", b"v" * 100, ()) == plain.write(7, b"k", b"v" * 100, ())
+    block = plain.encoded().block
+    assert writer.encoded() == plain.encoded()
+    taken = writer.take()
+    assert taken == bytes(3) + block
+    taken[:3] = b"abc"
+    assert writer.take() == b"abc" + block, "it is the same memory"
+    assert writer.encoded().block == block
+
+
+@EVERY_WRITER
+def test_nothing_follows_what_was_taken(writer_form: WriterForm) -> None:
+    writer = writer_form(61)
     writer.write(7, b"k", b"v", ())
-    assert writer.after_room(3) == bytes(3) + writer.encoded().block
+    taken = writer.take()
+    before = bytes(taken)
+    with pytest.raises(ValueError, match="taken"):
+        writer.write(7, b"k", b"v", ())
+    with pytest.raises(ValueError, match="taken"):
+        writer.write_rows(rows_of([b"a"]), None, 0, 1, NO_LIMIT)
+    assert (writer.count, writer.size, taken) == (1, len(before) - 61, before)
+    writer.drop_records()
+    assert (writer.count, writer.size, writer.take()) == (1, 0, bytes(61))
+    assert taken == before, "whoever has it keeps it"
+    for wrong in (-1, 10_000):
+        with pytest.raises(ValueError, match="header"):
+            writer_form(wrong)
 
 
 @EVERY_WRITER
