@@ -12,7 +12,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it reads its definitions in an old way
     _PACKAGES = [
         import_module(f"kafka.protocol.{name}")
-        for name in ("admin", "consumer", "metadata", "producer")
+        for name in ("admin", "consumer", "metadata", "producer", "sasl")
     ]
 
 

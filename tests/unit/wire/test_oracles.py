@@ -43,13 +43,19 @@ from ottla.wire.messages.expire_delegation_token import (
     ExpireDelegationTokenRequest,
     ExpireDelegationTokenResponse,
 )
+from ottla.wire.messages.get_telemetry_subscriptions import (
+    GetTelemetrySubscriptionsRequest,
+    GetTelemetrySubscriptionsResponse,
+)
 from ottla.wire.messages.metadata import OPERATIONS_NOT_ASKED
 from ottla.wire.messages.offset_commit import OffsetCommitRequest
 from ottla.wire.messages.produce import ProduceResponse
+from ottla.wire.messages.push_telemetry import PushTelemetryRequest, PushTelemetryResponse
 from ottla.wire.messages.renew_delegation_token import (
     RenewDelegationTokenRequest,
     RenewDelegationTokenResponse,
 )
+from ottla.wire.messages.sasl_authenticate import SaslAuthenticateResponse
 from ottla.wire.messages.unregister_broker import UnregisterBrokerRequest, UnregisterBrokerResponse
 from ottla.wire.schema import Payload, Structure, Versioned, fields_of
 from tests.unit.wire import kafka_python, kio_schemas
@@ -81,12 +87,17 @@ KAFKA_PYTHON_HAS_NOT_AT_ALL = {
     DescribeDelegationTokenResponse,
     ExpireDelegationTokenRequest,
     ExpireDelegationTokenResponse,
+    GetTelemetrySubscriptionsRequest,
+    GetTelemetrySubscriptionsResponse,
+    PushTelemetryRequest,
+    PushTelemetryResponse,
     RenewDelegationTokenRequest,
     RenewDelegationTokenResponse,
     UnregisterBrokerRequest,
     UnregisterBrokerResponse,
 }
-"""kafka-python 3.0 knows nothing of the consumer protocol (KIP-848), nor of delegation tokens."""
+"""kafka-python 3.0 knows nothing of the consumer protocol (KIP-848), of delegation tokens, nor of
+clients' metrics (KIP-714)."""
 
 OF_TOKENS = (
     CreateDelegationTokenRequest,
@@ -127,7 +138,7 @@ def kio_can_take(message: Versioned) -> bool:
             0 <= state.transaction_start_time_ms <= TIMESTAMP_MS_MAX
             for state in message.transaction_states
         )
-    if isinstance(message, OF_TOKENS):
+    if isinstance(message, (*OF_TOKENS, SaslAuthenticateResponse)):
         return _has_times_of_kio(message)
     if isinstance(message, DescribeDelegationTokenResponse):
         return all(map(_has_times_of_kio, message.tokens))

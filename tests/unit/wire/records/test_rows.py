@@ -299,9 +299,11 @@ def test_nothing_follows_what_was_taken(writer_form: WriterForm) -> None:
         writer.write(7, b"k", b"v", ())
     with pytest.raises(ValueError, match="taken"):
         writer.write_rows(rows_of([b"a"]), None, 0, 1, NO_LIMIT)
-    assert (writer.count, writer.size, taken) == (1, len(before) - 61, before)
+    assert (writer.count, writer.size) == (1, len(before) - 61)
+    assert taken == before
     writer.drop_records()
-    assert (writer.count, writer.size, writer.take()) == (1, 0, bytes(61))
+    assert (writer.count, writer.size) == (1, 0)
+    assert writer.take() == bytes(61)
     assert taken == before, "whoever has it keeps it"
     for wrong in (-1, 10_000):
         with pytest.raises(ValueError, match="header"):
