@@ -13,13 +13,16 @@ from typing import TypeVar
 from ottla.base.errors import ErrorCode
 from ottla.base.ids import NodeId
 from ottla.broker.addresses import AdvertisedAddresses
+from ottla.broker.authorizer import Authorizer
 from ottla.broker.broker import Broker
+from ottla.broker.client_quotas import ClientQuotas
+from ottla.broker.client_telemetry import ClientTelemetry
 from ottla.broker.discovery import load_handlers
 from ottla.broker.disk_watch import LOOK_SECONDS_MAX, DiskWatch
 from ottla.broker.dispatch import Dispatcher
-from ottla.broker.fetch import FetchPath
 from ottla.broker.fetch_sessions import FetchSessions
 from ottla.broker.group_coordinator import GroupCoordinator
+from ottla.broker.guarded_data import fetch_path
 from ottla.broker.housekeeping import Housekeeping
 from ottla.broker.live_settings import LiveSettings
 from ottla.broker.log_directories import LogDirectories
@@ -29,12 +32,14 @@ from ottla.broker.partition import Partition
 from ottla.broker.produce import ProducePath
 from ottla.broker.replica_moves import ReplicaMoves
 from ottla.broker.replicas import LocalReplicas
+from ottla.broker.served_apis import wanted_request_log
 from ottla.broker.transaction_coordinator import TransactionCoordinator
 from ottla.log.open_files import OpenFiles
 from ottla.metadata.brokers import Registration
 from ottla.metadata.image import EndpointImage
 from ottla.quorum.embedded import FOLDER, EmbeddedQuorum
 from ottla.settings import broker as keys
+from ottla.settings import security
 from ottla.settings.broker import BrokerSettings
 from ottla.wire.messages.create_topics import CreateTopicsRequest
 from ottla.wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
@@ -111,6 +116,7 @@ class MemoryBroker:
         self.directory = self.directories.metadata
         cluster_id = self.directories.cluster_id
         metadata = await self._join(NODE_ID, cluster_id)
+        authorizer = Authorizer.wanted(settings, metadata)
         live = LiveSettings(settings, NODE_ID)
         live.look(metadata.image)
         metadata.follow(live.apply)
@@ -120,7 +126,20 @@ class MemoryBroker:
         moves = ReplicaMoves(
             replicas, self.clock, bytes_per_second_max=settings[keys.REPLICA_MOVE_BYTES_PER_SECOND]
         )
-        groups = GroupCoordinator(replicas, metadata, settings, self.clock)
+        groups = GroupCoordinator(
+            replicas,
+            metadata,
+            settings,
+            self.clock,
+            may_see=None if authorizer is None else authorizer.may_see,
+        )
+        quotas = ClientQuotas(settings, self.clock)
+        quotas.look(metadata.image)
+        metadata.follow(quotas.apply)
+        live.follow(quotas.follow_settings)
+        telemetry = ClientTelemetry(settings, self.clock, self.rng)
+        telemetry.look(metadata.image)
+        metadata.follow(telemetry.apply)
         self.broker = Broker(
             node_id=NODE_ID,
             cluster_id=cluster_id,
@@ -129,19 +148,24 @@ class MemoryBroker:
             replicas=replicas,
             moves=moves,
             produce=ProducePath(replicas, self.clock),
-            fetch=FetchPath(
+            fetch=fetch_path(
                 replicas,
                 FetchSessions(settings[keys.MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS], self.rng),
                 self.clock,
                 bytes_max=settings[keys.FETCH_MAX_BYTES],
+                authorizer=authorizer,
             ),
             groups=groups,
             transactions=TransactionCoordinator(
                 replicas, metadata, settings, self.clock, groups.runtime
             ),
             addresses=AdvertisedAddresses(NODE_ID, settings.advertised_endpoints),
+            quotas=quotas,
+            telemetry=telemetry,
             clock=self.clock,
             rng=self.rng,
+            requests=wanted_request_log(settings),
+            authorizer=authorizer,
         )
         self.dispatcher = Dispatcher(self.broker)
         await metadata.register(
@@ -168,6 +192,7 @@ class MemoryBroker:
             ],
             retention_interval_ms=settings[keys.LOG_RETENTION_CHECK_INTERVAL_MS],
             producer_expiration_ms=settings[keys.PRODUCER_ID_EXPIRATION_MS],
+            token_sweep_interval_ms=settings[security.DELEGATION_TOKEN_EXPIRY_CHECK_INTERVAL_MS],
         )
         metadata.follow(self.housekeeping.follow)
         live.follow_with(replicas, moves, self.housekeeping)

@@ -1,26 +1,12 @@
 """Bit fields of what a client may do (KIP-430): bit n stands for operation n.
 
-Without an authorizer everybody may do everything, and these are the fields of that.
+Without an authorizer everybody may do everything, and these are the fields of that; guards narrow
+them.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-
-
-class Operation(IntEnum):
-    """What may be allowed on a resource, by the protocol's numbers."""
-
-    READ = 3
-    WRITE = 4
-    CREATE = 5
-    DELETE = 6
-    ALTER = 7
-    DESCRIBE = 8
-    CLUSTER_ACTION = 9
-    DESCRIBE_CONFIGS = 10
-    ALTER_CONFIGS = 11
-    IDEMPOTENT_WRITE = 12
+from ottla.security.acl import Operation
 
 
 def _bits(*operations: Operation) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import dropwhile
 from typing import Final, NamedTuple
 
 from ottla.base.errors import ErrorCode, ProtocolError
@@ -27,6 +28,18 @@ OTHER_UNITS: Final = {
     for place, synonym in enumerate(setting.synonyms, 1)
 }
 """Broker settings that stand in for one that is not set."""
+ONLY_WHERE_SET: Final = frozenset(
+    (
+        "leader.replication.throttled.rate",
+        "follower.replication.throttled.rate",
+        "replica.alter.log.dirs.io.max.bytes.per.second",
+    )
+)
+"""Kafka knows no defaults of these: tools set them for a while, and take them back."""
+FIRST_STAND_IN: Final = {
+    setting.name: setting.synonyms[0].name for setting in TOPIC_SETTINGS if setting.synonyms
+}
+"""Of a topic's setting."""
 
 
 class Description(NamedTuple):
@@ -47,7 +60,7 @@ def descriptions(resource: ConfigResource, broker: Broker) -> Iterator[Descripti
     texts = broker.metadata.image.configs.get(resource, {})
     match resource.type:
         case ResourceType.TOPIC:
-            return _all(_topic_layers(resource.name, broker))
+            return map(_of_a_topic, _all(_topic_layers(resource.name, broker)))
         case ResourceType.BROKER if not resource.name:
             return _of_every_broker(texts)
         case ResourceType.BROKER:
@@ -100,6 +113,18 @@ def _topic_layers(name: str, broker: Broker) -> Layers:
     return broker.replicas.topic_layers(name, broker.metadata.image)
 
 
+def _of_a_topic(told: Description) -> Description:
+    """As Kafka tells topics: below its own value, what begins with the setting's first stand-in.
+
+    `log.retention.hours` alone is no place of `retention.ms`; nor is a default of the topic's own.
+    """
+    own = [place for place in told.chain if place.source is ConfigSource.DYNAMIC_TOPIC]
+    first = FIRST_STAND_IN.get(told.name)
+    below = dropwhile(lambda place: place.name != first, told.chain[len(own) :])
+    chain = (*own, *below)
+    return told._replace(chain=chain, source=chain[0].source if chain else ConfigSource.DEFAULT)
+
+
 def _without_default(told: Description) -> Description:
     """As Kafka tells subscriptions: a default is no place of its own."""
     chain = tuple(place for place in told.chain if place.source is not ConfigSource.DEFAULT)
@@ -113,7 +138,10 @@ def _of_this_broker(name: str, texts: Mapping[str, str], broker: Broker) -> Iter
     _check_is_here(name, broker)
     for setting in broker.settings.table:
         told = _described(broker.settings.resolve(setting))
-        yield told._replace(chain=told.chain + _in_other_units(setting.name, broker.settings))
+        if setting.name not in ONLY_WHERE_SET:
+            yield told._replace(chain=told.chain + _in_other_units(setting.name, broker.settings))
+        elif told.source is not ConfigSource.DEFAULT:
+            yield _without_default(told)
     yield from _not_ours(texts, ConfigSource.DYNAMIC_BROKER)
 
 

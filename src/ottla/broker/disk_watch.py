@@ -67,6 +67,8 @@ class DiskWatch:
         self._replicas = replicas
         self._headroom_bytes = headroom_bytes
         self._node_lost = node_lost
+        # What the last look has found: free bytes and all bytes of the disk.
+        self.seen: dict[LogDirectory, tuple[int, int]] = {}
         # Full ones that the log has told of.
         self._told: set[LogDirectory] = set()
         self._wake = asyncio.Event()
@@ -127,6 +129,7 @@ class DiskWatch:
         except OSError as error:
             directory.suspect(error)
             return LOOK_SECONDS_MIN
+        self.seen[directory] = free, total
         headroom = self.headroom_of(total)
         self._judge(directory, free, headroom)
         if directory.is_full:

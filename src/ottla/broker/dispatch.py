@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, cast
 
 from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.broker.guarded_data import take_out_denied
+from ottla.broker.guarding import guarded_apis
 from ottla.broker.handlers import Call, Handler, served_range
 from ottla.broker.metadata_answers import AnswerKey, MetadataAnswers
+from ottla.broker.meter import Meter
 from ottla.broker.replies import Exchange
 from ottla.broker.served_apis import served_apis
 from ottla.broker.transactional_produce import TransactionalProduce
@@ -22,7 +27,7 @@ from ottla.wire.headers import RequestHeader, decode_request_header
 from ottla.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from ottla.wire.messages.fetch import FetchRequest
 from ottla.wire.messages.metadata import MetadataRequest, MetadataResponse
-from ottla.wire.messages.produce import ProduceRequest
+from ottla.wire.messages.produce import ProduceRequest, TopicProduceResponse
 from ottla.wire.schema import Message
 
 if TYPE_CHECKING:
@@ -43,6 +48,11 @@ class Dispatcher:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._served = served_apis(broker.settings)
+        self._authorizer = broker.authorizer
+        if broker.authorizer is not None:
+            self._served = guarded_apis(self._served, broker.authorizer)
+        self._requests = broker.requests
+        self._quotas = broker.quotas
         self._tasks: set[asyncio.Task[None]] = set()
         self._metadata_answers = MetadataAnswers()
         self._transactional_produce = TransactionalProduce(broker, _blame_ourselves)
@@ -60,7 +70,7 @@ class Dispatcher:
     def end_of_read(self) -> None:
         """See `transport.connection.FrameHandler`."""
         try:
-            self._broker.produce.commit()
+            self._commit()
         except Exception:
             # Some clients of this read event get no answer and will ask again; the others go on.
             log.exception(BUG)
@@ -76,37 +86,62 @@ class Dispatcher:
             await asyncio.wait(tasks)
 
     def _serve(self, connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
+        quotas = self._quotas
+        is_timed = self._requests is not None or quotas.active
+        started_ns = perf_counter_ns() if is_timed else 0
         header, body = decode_request_header(buffer, start, end)
         handler = self._served.get(header.api_key)
         if handler is None or header.api_version not in handler.versions:
-            return self._refuse_version(connection, header, handler)
+            return self._refuse_version(connection, header, handler, started_ns)
+        meter = None
+        if quotas.active:
+            meter = Meter(
+                quotas, header, connection, started_ns=started_ns, request_bytes=end - start
+            )
+        exchange = Exchange(
+            header, Reply(connection), started_ns, end - start, self._requests, meter
+        )
         key = None
-        if header.api_key == METADATA:
+        if header.api_key == METADATA and meter is None and self._authorizer is None:
             key = _answer_key(header, connection, buffer[body:end])
             known = self._metadata_answers.find(
                 self._broker.metadata.image, key, header.correlation_id
             )
             if known is not None:
-                connection.expect(Reply(connection, [known]))
+                connection.expect(exchange.reply)
+                exchange.send([known])
                 return True
         # Bytes after the request are ignored, as Apache Kafka ignores them: librdkafka sends three
         # when it asks for all topics (https://github.com/confluentinc/librdkafka/issues/5049).
         request, _ = codec(handler.request_type, header.api_version).decode(buffer, body, end)
-        exchange = Exchange(header, Reply(connection))
         connection.expect(exchange.reply)
         if header.api_key == PRODUCE:
             return self._produce(cast(ProduceRequest, request), exchange)
         # Whatever comes after a produce must see what it wrote.
-        self._broker.produce.commit()
+        self._commit()
         if header.api_key == FETCH:
             return self._broker.fetch.frame(cast(FetchRequest, request), exchange)
         return self._call(handler, request, exchange, key)
 
     def _produce(self, request: ProduceRequest, exchange: Exchange) -> bool:
+        go_on = True
+        denied: Sequence[TopicProduceResponse] = ()
+        if self._authorizer is not None:
+            denied = take_out_denied(request, exchange, self._authorizer)
         if request.transactional_id is not None:
-            return self._transactional_produce.frame(request, exchange)
-        self._broker.produce.frame(request, exchange)
-        return True
+            go_on = self._transactional_produce.frame(request, exchange, denied)
+        else:
+            self._broker.produce.frame(request, exchange, None, denied)
+        if exchange.meter is not None:
+            self._quotas.staged(exchange.meter)
+        return go_on
+
+    def _commit(self) -> None:
+        """Write what the produce requests of this read event brought, and answer them."""
+        if self._quotas.active:
+            self._quotas.commit(self._broker.produce.commit)
+        else:
+            self._broker.produce.commit()
 
     def _call(
         self, handler: Handler, request: Message, exchange: Exchange, key: AnswerKey | None
@@ -119,7 +154,9 @@ class Dispatcher:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return False
-        exchange.answer(handler.function(request, call, self._broker))
+        response = handler.function(request, call, self._broker)
+        self._note_refusal(exchange, response)
+        exchange.answer(response)
         return True
 
     async def _call_async(
@@ -132,7 +169,9 @@ class Dispatcher:
     ) -> None:
         assert handler.function is not None
         try:
-            response = await handler.function(request, call, self._broker)
+            work = handler.function(request, call, self._broker)
+            meter = exchange.meter
+            response = await (work if meter is None else meter.timed(work))
             frame = exchange.encode(response)
         except ProtocolError as error:
             call.connection.refuse(error.message)
@@ -144,15 +183,25 @@ class Dispatcher:
                 self._metadata_answers.keep(
                     self._broker.metadata.image, key, cast(MetadataResponse, response), frame
                 )
-            exchange.reply.complete(frame)
+            self._note_refusal(exchange, response)
+            exchange.send(frame)
+
+    def _note_refusal(self, exchange: Exchange, response: Message) -> None:
+        """Count an answer that is an error as a whole."""
+        if self._requests is not None and (error := getattr(response, "error_code", 0)):
+            self._requests.refused(exchange.header.api_key, error)
 
     def _refuse_version(
-        self, connection: Connection, header: RequestHeader, handler: Handler | None
+        self,
+        connection: Connection,
+        header: RequestHeader,
+        handler: Handler | None,
+        started_ns: int,
     ) -> bool:
         """Answer an ApiVersions of an unknown version in version 0 (KIP-511); refuse all else."""
         if header.api_key == API_VERSIONS and handler is not None:
             oldest = RequestHeader(API_VERSIONS, 0, header.correlation_id, None)
-            exchange = Exchange(oldest, Reply(connection))
+            exchange = Exchange(oldest, Reply(connection), started_ns, 0, self._requests)
             connection.expect(exchange.reply)
             exchange.answer(
                 ApiVersionsResponse(

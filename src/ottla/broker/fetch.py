@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,8 +25,10 @@ from ottla.broker.fetch_sessions import (
     SessionPartition,
 )
 from ottla.broker.fetch_wait import FetchWait
+from ottla.broker.meter import FetchVerdict
 from ottla.broker.partition import Partition
 from ottla.broker.replies import Exchange
+from ottla.broker.topic_reads import TopicReads
 from ottla.log.partition_log import LogSlice
 from ottla.transport.outbox import file_segment
 from ottla.wire.messages.fetch import (
@@ -41,6 +44,7 @@ from ottla.wire.records.compression import Codec
 
 if TYPE_CHECKING:
     from ottla.base.world import Clock
+    from ottla.broker.meter import Meter
     from ottla.broker.replicas import LocalReplicas
 
 log = logging.getLogger(__name__)
@@ -53,6 +57,7 @@ TELLS_LEADER = 12
 """From this version an answer can name the leader."""
 LEADERSHIP_ERRORS = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
 READ_COMMITTED = 1
+GRANTED = FetchVerdict(wait_ms=0, withheld=False)
 
 
 class Read(msgspec.Struct, gc=False):
@@ -66,7 +71,7 @@ class Read(msgspec.Struct, gc=False):
 class Fetch:
     """One fetch request until its answer."""
 
-    __slots__ = ("asked", "exchange", "request", "session", "wait")
+    __slots__ = ("asked", "bytes_max", "exchange", "request", "session", "wait", "waiting_since_ns")
 
     def __init__(
         self,
@@ -79,7 +84,9 @@ class Fetch:
         self.request = request
         self.session = session
         self.asked = asked
+        self.bytes_max = request.max_bytes
         self.wait: FetchWait | None = None
+        self.waiting_since_ns = 0
 
     @property
     def committed_only(self) -> bool:
@@ -106,14 +113,26 @@ class FetchPath:
         self._bytes_max = bytes_max
         self._waiting: dict[object, Fetch] = {}
         self._loop = asyncio.get_running_loop()
+        self.topic_reads: TopicReads | None = None
+
+    @property
+    def waiting_count(self) -> int:
+        """Fetches that wait for data."""
+        return len(self._waiting)
+
+    @property
+    def session_count(self) -> int:
+        return len(self._sessions)
 
     def frame(self, request: FetchRequest, exchange: Exchange) -> bool:
         """Serve one request; True where it was answered at once."""
         try:
             fetch = self._open(request, exchange)
         except ProtocolError as refused:
+            exchange.count_refusal(refused.code)
             exchange.answer(FetchResponse(error_code=refused.code))
             return True
+        fetch.bytes_max = self._most_bytes(fetch)
         reads = self._read_all(fetch)
         if request.max_wait_ms <= 0 or not fetch.asked or self._is_enough(fetch, reads):
             self._answer(fetch, reads)
@@ -152,11 +171,19 @@ class FetchPath:
         session.update(asked, _forgotten_partitions(request))
         return Fetch(exchange, request, session, list(session.partitions.values()))
 
+    def _most_bytes(self, fetch: Fetch) -> int:
+        """What the request, the broker and the client's quota allow in one answer."""
+        most = min(fetch.request.max_bytes, self._bytes_max)
+        meter = fetch.exchange.meter
+        if meter is None or fetch.follower is not None:
+            return most
+        return int(min(most, meter.fetch_bytes_max))
+
     # -- reading ---------------------------------------------------------------------------------
 
     def _read_all(self, fetch: Fetch) -> list[Read]:
         """Look at every partition in order, within the limits of request and broker."""
-        bytes_left = min(fetch.request.max_bytes, self._bytes_max)
+        bytes_left = fetch.bytes_max
         found_any = False
         reads = []
         for asked in fetch.asked:
@@ -245,7 +272,7 @@ class FetchPath:
                 return True
             if read.slice is not None:
                 found_bytes += read.slice.length
-        wanted_bytes = min(fetch.request.min_bytes, fetch.request.max_bytes, self._bytes_max)
+        wanted_bytes = min(fetch.request.min_bytes, fetch.bytes_max)
         if found_bytes >= wanted_bytes:
             return True
         # A slice ends with its segment: what the next ones hold counts too.
@@ -269,6 +296,9 @@ class FetchPath:
             if isinstance(partition, Partition)
         ]
         self._waiting[fetch.exchange.connection] = fetch
+        fetch.waiting_since_ns = perf_counter_ns()
+        if fetch.exchange.meter is not None:
+            fetch.exchange.meter.pause()
         fetch.wait = FetchWait(
             partitions,
             fetch.request.max_wait_ms,
@@ -279,6 +309,10 @@ class FetchPath:
 
     def _answer_waiting(self, fetch: Fetch) -> None:
         self._waiting.pop(fetch.exchange.connection, None)
+        if fetch.exchange.requests is not None:
+            fetch.exchange = fetch.exchange.resumed(fetch.waiting_since_ns)
+        if fetch.exchange.meter is not None:
+            fetch.exchange.meter.resume()
         self._answer(fetch, self._read_all(fetch))
 
     # -- answering -------------------------------------------------------------------------------
@@ -288,16 +322,47 @@ class FetchPath:
         session = fetch.session
         if session is not None and fetch.request.session_epoch != INITIAL_EPOCH:
             told = [read for read in reads if _is_news(read)]
+        verdict = GRANTED
+        if fetch.exchange.meter is not None:
+            verdict = self._charge(fetch, fetch.exchange.meter, told)
+            if verdict.withheld:
+                self._answer_nothing(fetch, verdict.wait_ms)
+                return
         for read in told:
             _load(read)
             if session is not None:
                 _remember_told(session, read)
+        if self.topic_reads is not None:
+            self.topic_reads.note(told)
+            for read in told:
+                if read.answer.error_code:
+                    fetch.exchange.count_refusal(read.answer.error_code)
         fetch.exchange.answer(
             FetchResponse(
+                throttle_time_ms=verdict.wait_ms,
                 session_id=NO_SESSION if session is None else session.session_id,
                 responses=_group_by_topic(told),
             )
         )
+
+    def _charge(self, fetch: Fetch, meter: Meter, told: list[Read]) -> FetchVerdict:
+        """Whether the client's quotas allow the answer; brokers that copy have none."""
+        if fetch.follower is not None:
+            meter.exempt()
+            return GRANTED
+        heading = fetch.exchange.frame_of(FetchResponse(responses=_group_by_topic(told)))
+        records_bytes = sum(read.slice.length for read in told if read.slice is not None)
+        return meter.charge_fetch(sum(map(len, heading)) + records_bytes)
+
+    def _answer_nothing(self, fetch: Fetch, wait_ms: int) -> None:
+        """The client asks again after a while; a session has told it nothing new."""
+        session_id = NO_SESSION
+        if fetch.session is not None and fetch.request.session_epoch == INITIAL_EPOCH:
+            # The client would take a session for one whose partitions it has been told of.
+            self._sessions.close(fetch.session.session_id)
+        elif fetch.session is not None:
+            session_id = fetch.session.session_id
+        fetch.exchange.answer(FetchResponse(throttle_time_ms=wait_ms, session_id=session_id))
 
 
 def _end_offset(fetch: Fetch, partition: Partition) -> Offset:

@@ -27,6 +27,7 @@ from ottla.groups.consumer_heartbeat import Caller
 from ottla.groups.group import Committer, Group
 from ottla.groups.offset_commits import RETENTION_OF_BROKER, OffsetToCommit, OffsetToDelete
 from ottla.groups.shard import GroupShard
+from ottla.groups.topics_view import MaySee
 from ottla.groups.turn import Decided
 from ottla.metadata.image import ConfigResource, MetadataDelta, MetadataImage, ResourceType
 from ottla.settings.broker import BrokerSettings
@@ -64,10 +65,13 @@ class GroupCoordinator:
         metadata: MetadataService,
         settings: BrokerSettings,
         clock: Clock,
+        *,
+        may_see: MaySee | None = None,
     ) -> None:
+        """`may_see` narrows what members' expressions stand for."""
         self._metadata = metadata
         self._topics = InternalTopics(metadata, replicas.directories, settings)
-        self._watch = TopicsWatch(metadata.image)
+        self._watch = TopicsWatch(metadata.image, may_see)
         self._settings = settings
         self._consumer = consumer = ConsumerConfigs(ConsumerConfig.of(settings))
         config = GroupConfig.of(settings)

@@ -18,6 +18,7 @@ from ottla.broker.partition import Partition
 from ottla.broker.replicas import LocalReplicas
 from ottla.broker.retention import Retention
 from ottla.log.errors import StorageError
+from ottla.metadata.delegation_tokens import decide_sweep_tokens
 from ottla.metadata.image import MetadataDelta, MetadataImage
 from ottla.quorum.contract import QuorumError
 
@@ -44,6 +45,7 @@ class Housekeeping:
         metadata_bytes_between_snapshots: int,
         retention_interval_ms: int,
         producer_expiration_ms: int,
+        token_sweep_interval_ms: int,
     ) -> None:
         self._replicas = replicas
         self._clock = clock
@@ -52,6 +54,7 @@ class Housekeeping:
         self._metadata_bytes_between_snapshots = metadata_bytes_between_snapshots
         self._retention_seconds = retention_interval_ms / 1000
         self._producer_expiration_ms = producer_expiration_ms
+        self._token_sweep_seconds = token_sweep_interval_ms / 1000
         self._retention = Retention(replicas, replicas.directories.disk, clock)
         self._stopping = asyncio.Event()
         self._checkpoints = OffsetCheckpoints(replicas)
@@ -68,6 +71,7 @@ class Housekeeping:
             asyncio.create_task(self._every(TICK_SECONDS, self.tick)),
             asyncio.create_task(self._every(self._checkpoint_interval_ms / 1000, self.checkpoint)),
             asyncio.create_task(self._retain()),
+            asyncio.create_task(self._every(self._token_sweep_seconds, self.sweep_tokens)),
         ]
 
     async def stop(self) -> None:
@@ -122,6 +126,11 @@ class Housekeeping:
     async def retain(self) -> None:
         """One round of retention."""
         await self._retention.round(self._stopping.is_set)
+
+    async def sweep_tokens(self) -> None:
+        """Let the metadata forget delegation tokens that are over."""
+        now_ms = self._clock.now_ms()
+        await self._metadata.decided(lambda image: decide_sweep_tokens(image, now_ms=now_ms))
 
     async def checkpoint(self) -> None:
         """Write down what is on the disk, so that a crash costs little checking."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from ottla.base.errors import ErrorCode, ProtocolError
@@ -22,9 +22,15 @@ from ottla.metadata.brokers import (
     decide_register_broker,
     decide_unfence_broker,
 )
+from ottla.metadata.client_quotas import (
+    EntityChange,
+    EntityResult,
+    decide_alter_client_quotas,
+)
 from ottla.metadata.configs import ConfigResult, ResourceChange, decide_alter_configs
-from ottla.metadata.decision import Decision
+from ottla.metadata.decision import Decision, TakePermits, without_quota
 from ottla.metadata.directories import ReplicaKey, decide_assign_directories
+from ottla.metadata.feature_updates import decide_update_features
 from ottla.metadata.features import decide_bootstrap
 from ottla.metadata.image import MetadataDelta, MetadataImage
 from ottla.metadata.partitions import decide_create_partitions
@@ -35,7 +41,15 @@ from ottla.metadata.producer_ids import (
 from ottla.metadata.replay import replayed
 from ottla.metadata.snapshot import snapshot_records
 from ottla.metadata.topics import decide_create_topics, decide_delete_topics
-from ottla.quorum.contract import Leadership, NotLeaderError, Quorum, QuorumError, Snapshot
+from ottla.quorum.contract import (
+    Leadership,
+    NotLeaderError,
+    Quorum,
+    QuorumError,
+    QuorumState,
+    Snapshot,
+    VoterPlace,
+)
 from ottla.settings.broker import BrokerSettings
 from ottla.wire.messages.create_partitions import CreatePartitionsRequest, CreatePartitionsResponse
 from ottla.wire.messages.create_topics import (
@@ -44,6 +58,7 @@ from ottla.wire.messages.create_topics import (
     CreateTopicsResponse,
 )
 from ottla.wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicsResponse
+from ottla.wire.messages.update_features import UpdateFeaturesRequest, UpdateFeaturesResponse
 from ottla.wire.schema import Payload
 
 log = logging.getLogger(__name__)
@@ -58,6 +73,7 @@ class MetadataService:
     """The image, and the way to change it.
 
     `follow` is called after every step with the new image and what changed, in order.
+    `kraft_version` is the level of the feature that the quorum keeps by itself.
     """
 
     def __init__(
@@ -71,6 +87,7 @@ class MetadataService:
     ) -> None:
         self.image = image
         self.broker_epoch = -1
+        self.kraft_version = quorum.describe().kraft_version
         self._quorum = quorum
         self._leadership = leadership
         self._settings = settings
@@ -104,6 +121,17 @@ class MetadataService:
     @property
     def node_id(self) -> int:
         return self._leadership.node_id
+
+    def quorum(self) -> QuorumState:
+        """Who keeps the metadata log, and how far. Raises ProtocolError."""
+        try:
+            return self._quorum.describe()
+        except NotLeaderError as error:
+            raise ProtocolError(ErrorCode.NOT_LEADER_OR_FOLLOWER, str(error)) from error
+
+    async def live_nodes(self) -> frozenset[int]:
+        """The nodes that run, whatever the image says of them."""
+        return await self._quorum.live_nodes() | {self.node_id}
 
     def follow(self, follower: Follower) -> None:
         self._followers.append(follower)
@@ -161,14 +189,22 @@ class MetadataService:
 
     # -- topics ----------------------------------------------------------------------------------
 
-    async def create_topics(self, request: CreateTopicsRequest) -> CreateTopicsResponse:
+    async def create_topics(
+        self, request: CreateTopicsRequest, *, take_permits: TakePermits = without_quota
+    ) -> CreateTopicsResponse:
         return await self._submit(
             lambda image: decide_create_topics(
-                image, request, settings=self._settings, rng=self._rng
+                image,
+                request,
+                settings=self._settings,
+                rng=self._rng,
+                take_permits=take_permits,
             )
         )
 
-    async def create_topics_by_default(self, names: list[str]) -> CreateTopicsResponse:
+    async def create_topics_by_default(
+        self, names: list[str], *, take_permits: TakePermits = without_quota
+    ) -> CreateTopicsResponse:
         """Create what a client asked about, as the broker's defaults say."""
         wanted = [
             CreatableTopic(
@@ -180,20 +216,34 @@ class MetadataService:
             )
             for name in dict.fromkeys(names)
         ]
-        return await self.create_topics(CreateTopicsRequest(topics=wanted))
+        return await self.create_topics(
+            CreateTopicsRequest(topics=wanted), take_permits=take_permits
+        )
 
     async def delete_topics(
-        self, request: DeleteTopicsRequest, *, version: int
+        self,
+        request: DeleteTopicsRequest,
+        *,
+        version: int,
+        take_permits: TakePermits = without_quota,
     ) -> DeleteTopicsResponse:
         return await self._submit(
             lambda image: decide_delete_topics(
-                image, request, settings=self._settings, version=version
+                image,
+                request,
+                settings=self._settings,
+                version=version,
+                take_permits=take_permits,
             )
         )
 
-    async def create_partitions(self, request: CreatePartitionsRequest) -> CreatePartitionsResponse:
+    async def create_partitions(
+        self, request: CreatePartitionsRequest, *, take_permits: TakePermits = without_quota
+    ) -> CreatePartitionsResponse:
         return await self._submit(
-            lambda image: decide_create_partitions(image, request, rng=self._rng)
+            lambda image: decide_create_partitions(
+                image, request, rng=self._rng, take_permits=take_permits
+            )
         )
 
     # -- configurations --------------------------------------------------------------------------
@@ -216,6 +266,25 @@ class MetadataService:
             )
         )
 
+    # -- quotas ----------------------------------------------------------------------------------
+
+    async def alter_client_quotas(
+        self, changes: Sequence[EntityChange], *, validate_only: bool = False
+    ) -> list[EntityResult]:
+        """See `decide_alter_client_quotas`. Raises ProtocolError where the log takes no records."""
+        return await self._submit(
+            lambda image: decide_alter_client_quotas(image, changes, validate_only=validate_only)
+        )
+
+    # -- whatever else ---------------------------------------------------------------------------
+
+    async def decided(self, decide: Callable[[MetadataImage], Decision[Answer]]) -> Answer:
+        """Let somebody decide: the records are written and replayed before the answer is here.
+
+        Raises what `decide` raises, and ProtocolError where the log takes no records.
+        """
+        return await self._submit(decide)
+
     # -- producers -------------------------------------------------------------------------------
 
     async def next_producer_id(self) -> int:
@@ -234,6 +303,38 @@ class MetadataService:
             raise ProtocolError(block.error_code, "no producer ids to be had")
         return range(block.first, block.first + block.length)
 
+    # -- features --------------------------------------------------------------------------------
+
+    async def update_features(
+        self, request: UpdateFeaturesRequest, *, version: int, place: VoterPlace
+    ) -> UpdateFeaturesResponse:
+        """See `decide_update_features`. `place` is written down where the voters move to the log.
+
+        Raises ProtocolError where the log takes no records.
+        """
+        async with self._deciding:
+            decision = decide_update_features(
+                self.image,
+                request,
+                version=version,
+                kraft_version=self.kraft_version,
+                settings=self._settings,
+            )
+            if decision.reply.moves_voters:
+                await self._move_voters_into_log(place)
+            if decision.records:
+                await self._append(decision.records)
+        return decision.reply.response
+
+    async def _move_voters_into_log(self, place: VoterPlace) -> None:
+        await self._written(
+            self._quorum.move_voters_into_log(
+                place, epoch=self._leadership.epoch, expected_end=self.image.next_offset
+            )
+        )
+        self.kraft_version = self.quorum().kraft_version
+        await self._catch_up()
+
     # -- decide, append, replay ------------------------------------------------------------------
 
     async def _submit(self, decide: Callable[[MetadataImage], Decision[Answer]]) -> Answer:
@@ -246,10 +347,15 @@ class MetadataService:
     async def _append(self, records: tuple[Payload, ...]) -> None:
         """Write and replay. Raises ProtocolError where the log cannot take the records."""
         epoch = self._leadership.epoch
+        end = await self._written(
+            self._quorum.append(records, epoch=epoch, expected_end=self.image.next_offset)
+        )
+        self._publish(*replayed(self.image, records, next_offset=end, epoch=epoch))
+
+    async def _written(self, writing: Awaitable[int]) -> int:
+        """The end of the log after a write. Raises ProtocolError where it cannot be written."""
         try:
-            end = await self._quorum.append(
-                records, epoch=epoch, expected_end=self.image.next_offset
-            )
+            return await writing
         except NotLeaderError as error:
             raise ProtocolError(ErrorCode.NOT_CONTROLLER, str(error)) from error
         except (OSError, StorageError, QuorumError) as error:
@@ -258,7 +364,6 @@ class MetadataService:
                 alarm(error)
             await self._read_what_was_written()
             raise ProtocolError(ErrorCode.KAFKA_STORAGE_ERROR, str(error)) from error
-        self._publish(*replayed(self.image, records, next_offset=end, epoch=epoch))
 
     async def _read_what_was_written(self) -> None:
         """After a failed append only the log can say whether it holds the records."""

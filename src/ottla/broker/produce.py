@@ -91,9 +91,20 @@ class PendingProduce:
         self.waiting: dict[PendingAck, PartitionProduceResponse] = {}
         self.timer: asyncio.TimerHandle | None = None
 
+    def refusal(
+        self, index: int, error: ErrorCode, message: str | None = None
+    ) -> PartitionProduceResponse:
+        """The answer of a partition that does not take its batch."""
+        self.exchange.count_refusal(error)
+        return PartitionProduceResponse(
+            index=index, error_code=error, base_offset=NO_OFFSET, error_message=message
+        )
+
     def settled(self, ack: PendingAck, error: ErrorCode) -> None:
         """One more partition has its records on every in-sync replica, or never will here."""
         self.waiting.pop(ack).error_code = error
+        if error:
+            self.exchange.count_refusal(error)
         if not self.waiting:
             self.finish()
 
@@ -102,6 +113,7 @@ class PendingProduce:
         for ack, answer in self.waiting.items():
             ack.cancelled = True
             answer.error_code = ErrorCode.REQUEST_TIMED_OUT
+            self.exchange.count_refusal(ErrorCode.REQUEST_TIMED_OUT)
         self.finish()
 
     def finish(self) -> None:
@@ -184,12 +196,12 @@ class ProducePath:
         now_ms: int,
     ) -> PartitionProduceResponse:
         if isinstance(partition, ErrorCode):
-            return _refusal(data.index, partition)
+            return pending.refusal(data.index, partition)
         error = _may_append(partition, pending.acks)
         if error:
-            return _refusal(data.index, error)
+            return pending.refusal(data.index, error)
         if pending.exchange.version < ALLOWS_ZSTD and _is_zstd(data.records):
-            return _refusal(data.index, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
+            return pending.refusal(data.index, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
         try:
             batch, header = validate_batch(data.records, config=partition.log.config, now_ms=now_ms)
             base_offset = partition.log.stage(
@@ -198,9 +210,11 @@ class ProducePath:
         except DuplicateBatchError as stored:
             return self._answer_duplicate(partition, data.index, pending, stored)
         except RefusedRecordsError as refused:
-            return _refusal_of_records(data.index, refused)
+            refusal = pending.refusal(data.index, refused.code, refused.message)
+            refusal.record_errors = _record_errors(refused)
+            return refusal
         except ProtocolError as refused:
-            return _refusal(data.index, refused.code, refused.message)
+            return pending.refusal(data.index, refused.code, refused.message)
         answer = PartitionProduceResponse(
             index=data.index,
             error_code=ErrorCode.NONE,
@@ -240,7 +254,9 @@ class ProducePath:
             TopicProduceResponse(
                 name=topic.name,
                 topic_id=topic.topic_id,
-                partition_responses=[_refusal(data.index, error) for data in topic.partition_data],
+                partition_responses=[
+                    pending.refusal(data.index, error) for data in topic.partition_data
+                ],
             )
             for topic in request.topic_data
         )
@@ -327,19 +343,11 @@ def _append_time(partition: Partition, now_ms: int) -> int:
     return now_ms if partition.log.config.is_log_append_time else NO_TIMESTAMP
 
 
-def _refusal(index: int, error: ErrorCode, message: str | None = None) -> PartitionProduceResponse:
-    return PartitionProduceResponse(
-        index=index, error_code=error, base_offset=NO_OFFSET, error_message=message
-    )
-
-
-def _refusal_of_records(index: int, refused: RefusedRecordsError) -> PartitionProduceResponse:
-    refusal = _refusal(index, refused.code, refused.message)
-    refusal.record_errors = [
+def _record_errors(refused: RefusedRecordsError) -> list[BatchIndexAndErrorMessage]:
+    return [
         BatchIndexAndErrorMessage(batch_index=batch_index, batch_index_error_message=reason)
         for batch_index, reason in refused.record_errors
     ]
-    return refusal
 
 
 def _tell_failures(produce: PendingProduce, failed: dict[Partition, StorageError]) -> None:
@@ -351,6 +359,7 @@ def _tell_failures(produce: PendingProduce, failed: dict[Partition, StorageError
             staged.answer.error_code = error.code
             staged.answer.error_message = error.message
             staged.answer.base_offset = NO_OFFSET
+            produce.exchange.count_refusal(error.code)
 
 
 def _finish_unacknowledged(pending: PendingProduce) -> None:
@@ -361,4 +370,6 @@ def _finish_unacknowledged(pending: PendingProduce) -> None:
                 code = ErrorCode(answer.error_code).name
                 pending.exchange.connection.refuse(f"a produce with acks=0 failed: {code}")
                 return
-    pending.exchange.reply.complete(())
+    if pending.exchange.meter is not None:
+        pending.exchange.meter.charge(None)
+    pending.exchange.send(())

@@ -57,6 +57,8 @@ class LocalReplicas:
         self.removals = Removals(directories.disk)
         self.folders = ReplicaFolders(directories, files, rng, self.removals)
         self.unrecorded: dict[Partition, None] = {}
+        # How long opening them took at the start, as whoever has a clock tells.
+        self.opening_ms = 0
         # The checkpoint of log starts is behind; whoever writes it says that it no longer is.
         self.log_starts_moved = False
 
@@ -66,7 +68,21 @@ class LocalReplicas:
     def __len__(self) -> int:
         return len(self._by_name)
 
+    @property
+    def unopened_count(self) -> int:
+        """Those that are placed here and wait for their opening."""
+        return len(self._unopened)
+
+    @property
+    def unusable_count(self) -> int:
+        """Those whose log could not be opened."""
+        return len(self._unusable)
+
     # -- finding ---------------------------------------------------------------------------------
+
+    def hosted(self, topic: str, index: int) -> Partition | None:
+        """The replica here if it is open; for a look, which opens nothing."""
+        return self._by_name.get((topic, index))
 
     def find(self, topic: str, index: int) -> Partition | ErrorCode:
         """The replica here, or why there is none."""
@@ -111,6 +127,11 @@ class LocalReplicas:
 
     def load(self, image: MetadataImage, now_ms: int) -> None:
         """Open every partition of the image that has data here; the others wait for `open_some`."""
+        for _ in self.loading(image, now_ms):
+            pass
+
+    def loading(self, image: MetadataImage, now_ms: int) -> Iterator[None]:
+        """`load`, a partition a step."""
         self._image = image
         folders = self.folders.scan(now_ms)
         for topic in image.topics_by_name.values():
@@ -118,6 +139,7 @@ class LocalReplicas:
             for index in range(len(topic.partitions)):
                 if folder_name(TopicPartition(topic.name, index)) in folders:
                     self._open_now(topic, index)
+                    yield
 
     def _apply_partitions(
         self, topic: TopicImage, indexes: Iterable[int], *, are_new: bool

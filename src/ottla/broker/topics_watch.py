@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from ottla.groups.topics_view import KnownTopics, TopicFacts, TopicsView
+from ottla.groups.topics_view import KnownTopics, MaySee, TopicFacts, TopicsView
 from ottla.metadata.image import MetadataDelta, MetadataImage, TopicImage
+from ottla.metadata.kept import ACL
 
 
 class TopicsWatch:
-    """Changes `known.view` only where topics, their partitions or racks changed."""
+    """Changes `known.view` only where topics, their partitions, racks or readers changed.
 
-    def __init__(self, image: MetadataImage) -> None:
-        self.known = KnownTopics(_whole_view(image))
+    `may_see` is None where everybody may know of all topics.
+    """
+
+    def __init__(self, image: MetadataImage, may_see: MaySee | None = None) -> None:
+        self._may_see = may_see
+        self.known = KnownTopics(_whole_view(image, may_see))
 
     def look(self, image: MetadataImage) -> None:
         """Begin to follow from this image on."""
-        self.known.view = _whole_view(image)
+        self.known.view = _whole_view(image, self._may_see)
 
     def follow(self, image: MetadataImage, delta: MetadataDelta) -> None:
         """Take over one step of the metadata."""
+        if self._may_see is not None and any(key[0] == ACL for key in delta.kept_changed):
+            self.known.view = _whole_view(image, self._may_see)
+            return
         if delta.brokers_changed and _has_racks(image):
-            view = _whole_view(image)  # any partition may lie in another rack now
+            view = _whole_view(image, self._may_see)  # any partition may lie in another rack now
         elif delta.topics_created or delta.topics_deleted or delta.partitions_changed:
             view = self._changed(image, delta)
         else:
@@ -47,10 +55,11 @@ def _has_racks(image: MetadataImage) -> bool:
     return any(broker.rack is not None for broker in image.brokers.values())
 
 
-def _whole_view(image: MetadataImage) -> TopicsView:
+def _whole_view(image: MetadataImage, may_see: MaySee | None) -> TopicsView:
     return TopicsView(
         (_facts(topic, image) for topic in image.topics_by_name.values()),
         version=image.next_offset,
+        may_see=may_see,
     )
 
 

@@ -70,7 +70,7 @@ class TransactionCoordinator:
         self._replicas = replicas
         self._settings = settings
         self._topics = InternalTopics(metadata, replicas.directories, settings)
-        self._runtime = CoordinatorRuntime(
+        self.runtime = CoordinatorRuntime(
             TRANSACTION_STATE,
             TRANSACTION_RECORDS,
             self._make_shard,
@@ -79,7 +79,7 @@ class TransactionCoordinator:
             served=self._served,
         )
         self.markers = TransactionMarkers(
-            replicas, clock, {CONSUMER_OFFSETS: groups, TRANSACTION_STATE: self._runtime}
+            replicas, clock, {CONSUMER_OFFSETS: groups, TRANSACTION_STATE: self.runtime}
         )
         self._finishing: dict[TransactionEnd, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,7 +97,7 @@ class TransactionCoordinator:
     def start(self) -> None:
         """Serve what is led here, follow the metadata, and look after things now and then."""
         self._metadata.follow(self._follow)
-        self._runtime.follow()
+        self.runtime.follow()
         abort_ms = self._settings[keys.TRANSACTION_ABORT_TIMED_OUT_CLEANUP_INTERVAL_MS]
         forget_ms = self._settings[keys.TRANSACTION_REMOVE_EXPIRED_CLEANUP_INTERVAL_MS]
         self._spawn(self._every(abort_ms, self.finish_what_stands_still))
@@ -106,7 +106,7 @@ class TransactionCoordinator:
     def _follow(self, image: MetadataImage, delta: MetadataDelta) -> None:
         topic = image.topics_by_name.get(TRANSACTION_STATE)
         if not self._is_stopped and topic and topic.topic_id in delta.partitions_changed:
-            self._runtime.follow()
+            self.runtime.follow()
 
     async def stop(self) -> None:
         """Serve nobody any more. What is half finished goes on after the next start."""
@@ -115,7 +115,7 @@ class TransactionCoordinator:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._runtime.stop()
+        await self.runtime.stop()
 
     def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
@@ -174,7 +174,7 @@ class TransactionCoordinator:
         """Whether each partition is in the open transaction."""
         try:
             index = self._index_of(writing.transactional_id)
-            found = await self._runtime.run(
+            found = await self.runtime.run(
                 index,
                 lambda shard, ticket, moment: shard.verify_partitions(writing, ticket, moment),
             )
@@ -189,7 +189,7 @@ class TransactionCoordinator:
         """
         try:
             index = self._index_of(writing.transactional_id)
-            return self._runtime.peek(index).is_member(writing)
+            return self.runtime.peek(index).is_member(writing)
         except ProtocolError:
             return False
 
@@ -220,7 +220,7 @@ class TransactionCoordinator:
         return answer
 
     async def _run(self, index: int, command: Deciding, fresh_producer_id: int | None) -> Answer:
-        answer = await self._runtime.run(
+        answer = await self.runtime.run(
             index,
             lambda shard, ticket, moment: command(shard, fresh_producer_id, ticket, moment),
         )
@@ -236,7 +236,7 @@ class TransactionCoordinator:
             )
         try:
             index = self._index_of(transactional_id)
-            found = await self._runtime.run(
+            found = await self.runtime.run(
                 index,
                 lambda shard, ticket, moment: shard.describe(transactional_id, ticket, moment),
             )
@@ -248,13 +248,13 @@ class TransactionCoordinator:
         """All that are coordinated here and pass. Raises ProtocolError."""
         if self._is_stopped:
             raise ProtocolError(ErrorCode.COORDINATOR_NOT_AVAILABLE, "the broker stops")
-        if self._runtime.is_loading:
+        if self.runtime.is_loading:
             raise ProtocolError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, "transactions are read")
         found: list[ListedTransaction] = []
-        for index in self._runtime.led:
+        for index in self.runtime.led:
             found += cast(
                 list[ListedTransaction],
-                await self._runtime.run(
+                await self.runtime.run(
                     index,
                     lambda shard, ticket, moment: shard.list_transactions(wanted, ticket, moment),
                 ),
@@ -273,7 +273,7 @@ class TransactionCoordinator:
     async def _finish_all(self, index: int, command: Command[Shard]) -> int:
         """Finish the ends that a command replies; how many."""
         try:
-            ends = cast(list[TransactionEnd], await self._runtime.run(index, command))
+            ends = cast(list[TransactionEnd], await self.runtime.run(index, command))
         except ProtocolError:
             return 0  # whoever reads the shard next will see to it
         for ended in ends:
@@ -297,7 +297,7 @@ class TransactionCoordinator:
             # Before version 2 the end of the next transaction, which may come before this is
             # answered, looks the same: it must not be taken for this one.
             self._let_go(ended)
-            await self._runtime.run(
+            await self.runtime.run(
                 index, lambda shard, ticket, moment: shard.complete(ended, ticket, moment)
             )
         except ProtocolError as refused:
@@ -323,7 +323,7 @@ class TransactionCoordinator:
         self, index: int, ended: TransactionEnd, partitions: Collection[TopicPartition]
     ) -> list[TopicPartition]:
         """The partitions that still have no marker. Raises ProtocolError where it is not ours."""
-        shard = self._runtime.peek(index)
+        shard = self.runtime.peek(index)
         if not shard.is_under_way(ended):
             raise ProtocolError(ErrorCode.INVALID_TXN_STATE, "this end is not under way any more")
         outcomes = await self.markers.write(self._marker(index, ended), partitions)
@@ -361,14 +361,14 @@ class TransactionCoordinator:
 
         A shard that was thrown away when its log refused a write is read again.
         """
-        self._runtime.follow()
+        self.runtime.follow()
         await self.abort_timed_out()
-        for index in self._runtime.led:
+        for index in self.runtime.led:
             await self._finish_decided(index)
 
     async def abort_timed_out(self) -> None:
         """End transactions that are open for longer than their producers asked for."""
-        for index in self._runtime.led:
+        for index in self.runtime.led:
             while await self._finish_all(
                 index, lambda shard, *asked: shard.abort_timed_out(*asked)
             ):
@@ -376,9 +376,9 @@ class TransactionCoordinator:
 
     async def forget_expired(self) -> None:
         """Forget transactional ids that nobody has used for long."""
-        for index in self._runtime.led:
+        for index in self.runtime.led:
             try:
-                while await self._runtime.run(
+                while await self.runtime.run(
                     index, lambda shard, *asked: shard.forget_expired(*asked)
                 ):
                     pass

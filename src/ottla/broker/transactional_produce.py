@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ottla.base.errors import ErrorCode
@@ -63,18 +63,26 @@ class TransactionalProduce:
         self._failed = failed
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def frame(self, request: ProduceRequest, exchange: Exchange) -> bool:
-        """Stage one request; True where that could be done at once, and the next may follow."""
+    def frame(
+        self,
+        request: ProduceRequest,
+        exchange: Exchange,
+        denied: Sequence[TopicProduceResponse] = (),
+    ) -> bool:
+        """Stage one request; True where that could be done at once, and the next may follow.
+
+        `denied` are the answers of what was taken out of it before.
+        """
         asked = self._unverified(request, exchange)
         if not asked:
-            self._broker.produce.frame(request, exchange, OPEN)
+            self._broker.produce.frame(request, exchange, OPEN, denied)
             return True
         adds = exchange.version >= ADDS_PARTITIONS
         if not adds and not self._broker.settings[keys.TRANSACTION_PARTITION_VERIFICATION_ENABLE]:
             with _Verifying(asked, begins_epoch=False) as verification:
-                self._broker.produce.frame(request, exchange, verification)
+                self._broker.produce.frame(request, exchange, verification, denied)
             return True
-        task = asyncio.ensure_future(self._produce_later(_copied(request), exchange, asked))
+        task = asyncio.ensure_future(self._produce_later(_copied(request), exchange, asked, denied))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return False
@@ -100,14 +108,18 @@ class TransactionalProduce:
         return asked
 
     async def _produce_later(
-        self, request: ProduceRequest, exchange: Exchange, asked: Asked
+        self,
+        request: ProduceRequest,
+        exchange: Exchange,
+        asked: Asked,
+        denied: Sequence[TopicProduceResponse],
     ) -> None:
         adds = exchange.version >= ADDS_PARTITIONS
         try:
             with _Verifying(asked, begins_epoch=adds) as verification:
                 refused = await self._ask(request, exchange.version, asked)
                 accepted, refusals = self._without(request, exchange, refused)
-                self._broker.produce.frame(accepted, exchange, verification, refusals)
+                self._broker.produce.frame(accepted, exchange, verification, [*denied, *refusals])
                 self._broker.produce.commit()
         except Exception:  # noqa: BLE001 # logged with its traceback, as any bug in a handler
             self._failed(exchange.connection)

@@ -14,6 +14,7 @@ from ottla.groups.classic_state import refused_join
 from ottla.groups.consumer_draft import ConsumerDraft
 from ottla.groups.consumer_group import ConsumerGroup
 from ottla.groups.consumer_heartbeat import follow, step
+from ottla.groups.consumer_journal import cause_of
 from ottla.groups.consumer_leave import remove_members
 from ottla.groups.consumer_member import JOINING, ConsumerMember, MemberState
 from ottla.groups.consumer_migration import (
@@ -22,6 +23,7 @@ from ottla.groups.consumer_migration import (
     common_protocol,
     encoded_assignment,
 )
+from ottla.groups.journal import Trigger
 from ottla.groups.turn import Turn
 from ottla.wire.messages.heartbeat import HeartbeatRequest, HeartbeatResponse
 from ottla.wire.messages.join_group import JoinGroupResponse
@@ -246,7 +248,12 @@ def leave(group: ConsumerGroup, members: list[MemberIdentity], ticket: Ticket, t
         )
     if leaving:
         draft = ConsumerDraft(group)
-        remove_members(draft, leaving.values(), turn)
+        reasons = {identity.member_id: identity.reason for identity in members}
+        causes = [
+            cause_of(member, Trigger.LEFT, reasons.get(member.member_id))
+            for member in leaving.values()
+        ]
+        remove_members(draft, leaving.values(), turn, causes)
         turn.effects.records += draft.records
     turn.reply(ticket, LeaveGroupResponse(members=answers))
 

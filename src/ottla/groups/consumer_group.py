@@ -9,11 +9,13 @@ from ottla.base.errors import ErrorCode
 from ottla.groups.consumer_config import ConsumerConfig, ConsumerConfigs
 from ottla.groups.consumer_deadlines import extend
 from ottla.groups.consumer_draft import ConsumerDraft
+from ottla.groups.consumer_journal import cause_of
 from ottla.groups.consumer_leave import remove_members
 from ottla.groups.consumer_member import ConsumerMember
 from ottla.groups.consumer_records import group_tombstones, member_tombstones, regex_tombstone
 from ottla.groups.consumer_state import ConsumerState
 from ottla.groups.group import Committer
+from ottla.groups.journal import Cause, Trigger
 from ottla.groups.topics_view import KnownTopics
 from ottla.groups.turn import Turn
 from ottla.wire.payloads.consumer_protocol import PROTOCOL_TYPE
@@ -147,9 +149,14 @@ class ConsumerGroup(ConsumerState):
         self.soonest_ms = NEVER
         if overdue:
             draft = ConsumerDraft(self)
-            remove_members(draft, overdue, turn)
+            remove_members(draft, overdue, turn, [self._why_overdue(m, turn) for m in overdue])
             turn.effects.records += draft.records
         self.wake_at(self.next_deadline_ms)
+
+    def _why_overdue(self, member: ConsumerMember, turn: Turn) -> Cause:
+        session_ends_ms = self.session_ends_ms.get(member.member_id, NEVER)
+        is_silent = session_ends_ms <= turn.monotonic_ms
+        return cause_of(member, Trigger.SESSION_ENDED if is_silent else Trigger.DID_NOT_REVOKE)
 
     def unloaded(self, error: ErrorCode) -> list[tuple[Ticket, object]]:
         """Nobody ever waits here."""

@@ -15,10 +15,12 @@ from ottla.groups.consumer_admission import admit, leaves, owned_by
 from ottla.groups.consumer_config import ConsumerConfig
 from ottla.groups.consumer_deadlines import extend
 from ottla.groups.consumer_draft import ConsumerDraft
+from ottla.groups.consumer_journal import TOPICS_CHANGED, cause_of, note_causes
 from ottla.groups.consumer_leave import leave
 from ottla.groups.consumer_member import JOINING, ConsumerMember
 from ottla.groups.consumer_records import by_topic
 from ottla.groups.consumer_state import ConsumerState
+from ottla.groups.journal import Cause, Trigger
 from ottla.groups.reconciliation import reconcile
 from ottla.groups.topics_view import TopicPartition, TopicsView
 from ottla.groups.turn import Turn
@@ -114,9 +116,17 @@ def follow(
         topics_hash = target.hash_of_topics(draft, view)
         if is_news or topics_hash != draft.metadata_hash:
             draft.bump(topics_hash)
+            note_causes(draft, _causes(before, said, is_news=is_news), turn)
         group.seen_view = view
     if draft.epoch > draft.target_epoch:
         target.assign(draft, view, default_assignor=config.assignors[0], now_ms=turn.now_ms)
+
+
+def _causes(before: ConsumerMember | None, said: ConsumerMember, *, is_news: bool) -> list[Cause]:
+    if not is_news:
+        return [TOPICS_CHANGED]
+    is_change = before is not None and _wants_other_shares(before, said)
+    return [cause_of(said, Trigger.SUBSCRIPTION_CHANGED if is_change else Trigger.JOINED)]
 
 
 def _wants_other_shares(before: ConsumerMember, said: ConsumerMember) -> bool:

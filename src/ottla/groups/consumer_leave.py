@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterable
 
 from ottla.groups.consumer_admission import static_member, unknown_member
 from ottla.groups.consumer_draft import ConsumerDraft
+from ottla.groups.consumer_journal import cause_of, note_causes
 from ottla.groups.consumer_member import (
     LEAVING_FOR_NOW,
     NOTHING_HELD,
     ConsumerMember,
     MemberState,
 )
+from ottla.groups.journal import Cause, Trigger
 from ottla.groups.turn import Turn
 from ottla.wire.messages.consumer_group_heartbeat import (
     ConsumerGroupHeartbeatRequest,
@@ -33,7 +35,7 @@ def leave(draft: ConsumerDraft, request: Request, turn: Turn) -> Response:
     if request.member_epoch == LEAVING_FOR_NOW:
         leave_for_now(draft, member)
     else:
-        remove_members(draft, [member], turn)
+        remove_members(draft, [member], turn, [cause_of(member, Trigger.LEFT)])
     return Response(member_id=request.member_id, member_epoch=request.member_epoch)
 
 
@@ -43,7 +45,9 @@ def leave_for_now(draft: ConsumerDraft, member: ConsumerMember) -> None:
     draft.stand(member.but(epoch=LEAVING_FOR_NOW, state=MemberState.STABLE, revoking=NOTHING_HELD))
 
 
-def remove_members(draft: ConsumerDraft, members: Iterable[ConsumerMember], turn: Turn) -> None:
+def remove_members(
+    draft: ConsumerDraft, members: Iterable[ConsumerMember], turn: Turn, causes: Iterable[Cause]
+) -> None:
     """Let them go for good: what they held is free, and the rest need a new target.
 
     Where none is left but of the classic protocol, the group may go back to that. Then its epoch
@@ -61,6 +65,7 @@ def remove_members(draft: ConsumerDraft, members: Iterable[ConsumerMember], turn
         draft.group.wake_at(turn.monotonic_ms)
     else:
         draft.bump(draft.metadata_hash)
+        note_causes(draft, causes, turn)
 
 
 def has_classic_alone(members: Collection[ConsumerMember], *, size_max: int) -> bool:

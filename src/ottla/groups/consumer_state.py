@@ -16,6 +16,7 @@ from msgspec import Struct
 from ottla.base.effects import NEVER
 from ottla.groups import consumer_records as records
 from ottla.groups.consumer_member import NOTHING_HELD, ConsumerMember, MemberState
+from ottla.groups.journal import Journal
 from ottla.groups.topics_view import TopicPartition, TopicsView
 from ottla.wire.payloads.consumer_groups import (
     ConsumerGroupCurrentMemberAssignmentKey,
@@ -73,6 +74,7 @@ class ConsumerState:
         self._readers: Counter[str] = Counter()
         """How many members name a topic."""
         # Not kept:
+        self.journal = Journal()
         self.seen_view: TopicsView | None = None
         """The view that `metadata_hash` and `regexes` are known to agree with."""
         self.session_ends_ms: dict[str, int] = {}

@@ -39,11 +39,22 @@ def resolve_regexes(draft: ConsumerDraft, view: TopicsView, *, now_ms: int) -> N
     for regex in sorted(used):
         known = draft.regexes.get(regex)
         try:
-            topics = topic_pattern(regex).resolve(view)
+            topics = _seen(topic_pattern(regex).resolve(view), regex, draft, view)
         except ProtocolError:
             topics = known.topics if known is not None else frozenset()
         if known is None or known.topics != topics:
             draft.resolve(regex, topics, version=view.version, now_ms=now_ms)
+
+
+def _seen(
+    topics: frozenset[str], regex: str, draft: ConsumerDraft, view: TopicsView
+) -> frozenset[str]:
+    """Of these topics, those that every member who sends the expression may know of."""
+    if view.may_see is None:
+        return topics
+    hosts = {m.client_host for m in draft.members.values() if m.topic_regex == regex}
+    may_see = view.may_see
+    return frozenset(topic for topic in topics if all(may_see(host, topic) for host in hosts))
 
 
 def check_regex(regex: str, view: TopicsView) -> None:

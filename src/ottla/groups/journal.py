@@ -21,6 +21,8 @@ class Trigger(Enum):
     DID_NOT_SYNC = "did not ask for its assignment in time"
     SUBSCRIPTION_CHANGED = "changed its subscription"
     METADATA_CHANGED = "leads, and asked for it: topics or partitions may have changed"
+    TOPICS_CHANGED = "its topics, or their partitions, have changed"
+    DID_NOT_REVOKE = "did not give back its partitions in time"
     INSTANCE_RETURNED = "came back as the same static member"
 
 

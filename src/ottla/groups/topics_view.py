@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -37,13 +37,27 @@ class TopicFacts(Struct, frozen=True, gc=False):
         return [(self.topic_id, index) for index in range(len(self.racks))]
 
 
+MaySee = Callable[[str, str], bool]
+"""Whether members at a host, as groups write it, may know of a topic by its name."""
+
+
 class TopicsView:
-    """Every topic of the cluster; never changes. `version` grows with the cluster's metadata."""
+    """Every topic of the cluster; never changes. `version` grows with the cluster's metadata.
 
-    __slots__ = ("_by_id", "_by_name", "_fingerprints", "version")
+    `may_see` is None where everybody may know of all topics.
+    """
 
-    def __init__(self, topics: Iterable[TopicFacts] = (), *, version: int = 0) -> None:
+    __slots__ = ("_by_id", "_by_name", "_fingerprints", "may_see", "version")
+
+    def __init__(
+        self,
+        topics: Iterable[TopicFacts] = (),
+        *,
+        version: int = 0,
+        may_see: MaySee | None = None,
+    ) -> None:
         self.version = version
+        self.may_see = may_see
         self._by_name: dict[str, TopicFacts] = {topic.name: topic for topic in topics}
         self._by_id: dict[bytes, TopicFacts] = {
             topic.topic_id: topic for topic in self._by_name.values()
@@ -74,7 +88,7 @@ class TopicsView:
         self, topics: Iterable[TopicFacts] = (), *, deleted: Iterable[bytes] = (), version: int
     ) -> TopicsView:
         """The next view: `topics` are new or have changed, `deleted` are ids."""
-        following = TopicsView(version=version)
+        following = TopicsView(version=version, may_see=self.may_see)
         following._by_name = dict(self._by_name)
         following._by_id = dict(self._by_id)
         for topic_id in deleted:

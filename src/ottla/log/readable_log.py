@@ -14,7 +14,7 @@ from ottla.log.index_file import DamagedIndexError
 from ottla.log.partition_producers import PartitionProducers
 from ottla.log.scan import DamagedLogError
 from ottla.log.segment import LogSlice, Segment
-from ottla.log.segments import SegmentInfo, Segments
+from ottla.log.segments import Appended, SegmentInfo, Segments
 from ottla.log.timestamps import TimestampedOffset
 
 Result = TypeVar("Result")
@@ -60,6 +60,11 @@ class ReadableLog:
     def size_bytes(self) -> int:
         """All log files together, without indexes."""
         return self._segments.size_bytes
+
+    @property
+    def appended(self) -> Appended:
+        """What it has taken since it was opened."""
+        return self._segments.appended
 
     @property
     def segments(self) -> list[SegmentInfo]:

@@ -80,6 +80,7 @@ class Segment:
         "_index_bytes_max",
         "_index_interval_bytes",
         "base_offset",
+        "batches_trimmed",
         "buffers",
         "committed_size",
         "first_timestamp",
@@ -133,6 +134,12 @@ class Segment:
         self._hot_bases = array("q")
         self._hot_nexts = array("q")
         self._hot_positions = array("q")
+        self.batches_trimmed = 0
+
+    @property
+    def batches_tracked(self) -> int:
+        """Batches that passed through the hot index, also those that it has forgotten since."""
+        return self.batches_trimmed + len(self._hot_bases)
 
     # --- appending ---
 
@@ -211,6 +218,7 @@ class Segment:
         """Forget the exact places of all but the last batches."""
         surplus = len(self._hot_nexts) - batches_max
         if surplus > 0:
+            self.batches_trimmed += surplus
             del self._hot_bases[:surplus]
             del self._hot_nexts[:surplus]
             del self._hot_positions[:surplus]
@@ -387,6 +395,7 @@ class Segment:
         self.times.reset()
         size, next_offset, largest = self.size, self.next_offset, self._committed_max
         hot = self._hot_bases, self._hot_nexts, self._hot_positions
+        trimmed = self.batches_trimmed
         staged = size != self.committed_size
         if staged:
             largest = self.max_timestamp, self.max_timestamp_offset
@@ -404,6 +413,7 @@ class Segment:
         finally:
             self.size, self.next_offset = size, next_offset
             self._hot_bases, self._hot_nexts, self._hot_positions = hot
+            self.batches_trimmed = trimmed
             if staged:
                 self.max_timestamp, self.max_timestamp_offset = largest
 

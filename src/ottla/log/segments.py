@@ -27,10 +27,17 @@ class SegmentInfo(NamedTuple):
     size_bytes: int
 
 
+class Appended(NamedTuple):
+    """What a log has taken since it was opened; it never shrinks, whatever becomes of it."""
+
+    bytes: int
+    batches: int
+
+
 class Segments:
     """At least one segment, oldest first; `active` is the last, the only one that is written."""
 
-    __slots__ = ("_bases", "_disk", "_items", "active", "directory")
+    __slots__ = ("_appended_before", "_bases", "_disk", "_items", "active", "directory")
 
     def __init__(self, directory: str, items: list[Segment], disk: Disk) -> None:
         assert items
@@ -39,6 +46,8 @@ class Segments:
         self._items = items
         self._bases = [segment.base_offset for segment in items]
         self.active = items[-1]
+        # All but the content of the active segment, so that an append need not count.
+        self._appended_before = Appended(-self.active.committed_size, -self.active.batches_tracked)
 
     def __iter__(self) -> Iterator[Segment]:
         return iter(self._items)
@@ -50,6 +59,20 @@ class Segments:
     @property
     def size_bytes(self) -> int:
         return sum(segment.committed_size for segment in self._items)
+
+    @property
+    def appended(self) -> Appended:
+        before, active = self._appended_before, self.active
+        return Appended(
+            before.bytes + active.committed_size, before.batches + active.batches_tracked
+        )
+
+    def _activate(self, segment: Segment, appended: Appended) -> None:
+        """Let it be the one that is written, after so much was appended in all."""
+        self.active = segment
+        self._appended_before = Appended(
+            appended.bytes - segment.committed_size, appended.batches - segment.batches_tracked
+        )
 
     def infos(self) -> list[SegmentInfo]:
         return [
@@ -114,6 +137,7 @@ class Segments:
             self._items[-2].trim_hot(0)
         self._items.append(segment)
         self._bases.append(segment.base_offset)
+        self._appended_before = self.appended  # what is in the new one was appended, too
         self.active = segment
 
     def trim_idle(self) -> None:
@@ -156,6 +180,7 @@ class Segments:
 
     def truncate(self, next_offset: int) -> None:
         """See `PartitionLog.truncate_to`; `next_offset` is not below the first segment."""
+        appended = self.appended
         while self.active.base_offset > next_offset:
             last = self._items.pop()
             self._bases.pop()
@@ -167,9 +192,11 @@ class Segments:
         place = self.active.locate(next_offset)
         if place is not None:
             self.active.cut(place)
+        self._activate(self.active, appended)
 
     def replace_all(self, segment: Segment) -> None:
         """Remove every segment, the newest first, and begin anew with this one."""
+        appended = self.appended
         while self._items:
             last = self._items.pop()
             last.release()
@@ -177,7 +204,7 @@ class Segments:
         segment.log.create()
         self._items = [segment]
         self._bases = [segment.base_offset]
-        self.active = segment
+        self._activate(segment, appended)
 
     def release(self) -> None:
         for segment in self._items:

@@ -20,12 +20,12 @@ from ottla.transport.loop import run
 log = logging.getLogger(__name__)
 
 
-def run_broker(texts: Mapping[str, str], *, log_level: str) -> None:
+def run_broker(texts: Mapping[str, str], *, log_level: str, log_format: str = "text") -> None:
     """Run a broker with these settings, by their Kafka names, until SIGTERM or SIGINT.
 
     Raises UserError where a person must act.
     """
-    log_to_stderr(log_level)
+    log_to_stderr(log_level, log_format)
     run(_run(texts))
 
 
@@ -59,14 +59,20 @@ async def _stop_or_loss(stop: asyncio.Event, node: Node) -> None:
 
 def _say_ready(node: Node) -> None:
     """Tell on standard output, for programs, that clients can connect."""
-    host, port = node.address
     ready = {
         "event": "ready",
-        "listen": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "listen": _written(node.address),
         "node_id": node.broker.node_id,
         "cluster_id": node.broker.cluster_id,
         "ready_ms": round(milliseconds_since_start()),
     }
+    if node.observation is not None:
+        ready["http"] = [_written(address) for address in node.observation.addresses]
     sys.stdout.write(json.dumps(ready, separators=(",", ":")) + "\n")
     sys.stdout.flush()
     log.info("serving", extra={"listen": ready["listen"], "data": node.data_directories})
+
+
+def _written(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,11 +1,19 @@
-"""Logs for people: to standard error, one line an event, the event first and then its fields."""
+"""Logs to standard error, one line an event: for people, or for programs as JSON."""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import time
+from collections.abc import Iterator
+from typing import Final
 
 _OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+TEXT: Final = "text"
+JSON: Final = "json"
 
 
 class LineFormatter(logging.Formatter):
@@ -19,16 +27,50 @@ class LineFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 # the base class's name
         record.levelname = record.levelname.lower()
         line = super().formatMessage(record)
-        fields = (
-            f" {name}={value}"
-            for name, value in vars(record).items()
-            if name not in _OWN_ATTRIBUTES
-        )
-        return line + "".join(fields)
+        return line + "".join(f" {name}={_on_a_line(value)}" for name, value in _fields(record))
 
 
-def log_to_stderr(level: str) -> None:
-    """Send everything from `level` up to standard error."""
+class JsonFormatter(logging.Formatter):
+    """`{"time": "2026-11-21T08:34:34.120Z", "level": "warning", "logger": …, "event": …, …}`.
+
+    The fields of an event follow under their own names; one that has the name of these four gets an
+    underscore behind it. A traceback is text under `traceback`.
+    """
+
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        told: dict[str, object] = {
+            "time": self.formatTime(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        for name, value in _fields(record):
+            told[f"{name}_" if name in told else name] = value
+        if record.exc_info:
+            told["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(told, default=str, ensure_ascii=False)
+
+
+def _fields(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
+    """What belongs to the event, and not to every record."""
+    return ((name, value) for name, value in vars(record).items() if name not in _OWN_ATTRIBUTES)
+
+
+def _on_a_line(value: object) -> str:
+    """What a client sent must not look like a line of ours."""
+    text = str(value)
+    return text if text.isprintable() else repr(text)
+
+
+def log_to_stderr(level: str, form: str = TEXT) -> None:
+    """Send everything from `level` up to standard error, as TEXT or as JSON."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LineFormatter())
+    handler.setFormatter(JsonFormatter() if form == JSON else LineFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -41,7 +41,7 @@ _TIERED: Final = "remote.storage.enable"
 _TXN_STATES: Final = {1: "open", 2: "being committed", 3: "being aborted"}
 """States of a transaction that is not over, by Kafka's numbers."""
 _KEPT_WORDS: Final = {
-    "acl": ("ACLs", "kept; not enforced: every client may do everything"),
+    "acl": ("ACLs", "kept; not enforced unless authorizer.class.name is set"),
     "scram": ("SCRAM credentials", "kept; nobody is asked for them"),
     "quota": ("client quotas", "kept; not enforced"),
     "token": ("delegation tokens", "kept; nobody is asked for them"),

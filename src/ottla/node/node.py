@@ -6,19 +6,23 @@ import asyncio
 import contextlib
 import logging
 import socket
+from typing import TYPE_CHECKING
 
 from ottla.base.errors import ProtocolError
 from ottla.base.ids import NodeId
 from ottla.base.limits import READ_BUDGET_BYTES
 from ottla.broker.addresses import AdvertisedAddresses
+from ottla.broker.authorizer import Authorizer
 from ottla.broker.broker import Broker
 from ottla.broker.cleaning import Cleaning
+from ottla.broker.client_quotas import ClientQuotas
+from ottla.broker.client_telemetry import ClientTelemetry
 from ottla.broker.discovery import load_handlers
 from ottla.broker.disk_watch import DiskWatch
 from ottla.broker.dispatch import Dispatcher
-from ottla.broker.fetch import FetchPath
 from ottla.broker.fetch_sessions import FetchSessions
 from ottla.broker.group_coordinator import GroupCoordinator
+from ottla.broker.guarded_data import fetch_path
 from ottla.broker.housekeeping import Housekeeping
 from ottla.broker.live_settings import LiveSettings
 from ottla.broker.log_directories import LogDirectories
@@ -26,6 +30,7 @@ from ottla.broker.metadata_service import MetadataService
 from ottla.broker.produce import ProducePath
 from ottla.broker.replica_moves import ReplicaMoves
 from ottla.broker.replicas import LocalReplicas
+from ottla.broker.served_apis import wanted_request_log
 from ottla.broker.transaction_coordinator import TransactionCoordinator
 from ottla.log.errors import StorageError
 from ottla.log.open_files import OpenFiles
@@ -33,19 +38,28 @@ from ottla.metadata.brokers import Registration
 from ottla.metadata.image import EndpointImage
 from ottla.node.cleaner import SetCleaning
 from ottla.node.directory_locks import DirectoryLocks
+from ottla.node.health import Health
 from ottla.node.machine import Machine, ThisMachine
 from ottla.quorum.embedded import EmbeddedQuorum
 from ottla.settings import broker as keys
+from ottla.settings import security
 from ottla.settings.addresses import parse_connections
 from ottla.settings.broker import BrokerSettings
 from ottla.settings.endpoints import Endpoint
+from ottla.settings.observation import HTTP_LISTENERS, http_endpoint
 from ottla.settings.topic import TopicSettings
 from ottla.transport.listener import Listener, ListenerLimits, ReadMemory
+
+if TYPE_CHECKING:
+    from ottla.base.world import Clock
+    from ottla.node.observation import Observation
 
 log = logging.getLogger(__name__)
 
 CLOSE_GRACE_SECONDS = 5.0
 """How long an orderly stop waits for clients to take the answers that they are owed."""
+OPENING_TURN_MS = 50
+"""Of opening logs, between two turns of the loop."""
 OPEN_FILES_SHARE = 0.5
 """The part of the process's open files that logs may use; the rest is for connections."""
 PLAINTEXT = 0
@@ -81,6 +95,8 @@ class Node:
         self._listeners = listeners
         self._dispatcher = dispatcher
         self._housekeeping = housekeeping
+        self._health = Health()
+        self.observation: Observation | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -102,8 +118,10 @@ class Node:
         machine = machine or ThisMachine()
         TopicSettings(settings).check({})
         load_handlers()
+        health = Health()
         locks = DirectoryLocks(settings[keys.NODE_ID], machine.locks)
         with contextlib.ExitStack() as undo:
+            observation = await _observe(settings, health, undo)
             undo.callback(locks.release)
             directories = LogDirectories.open(settings, machine.disk, machine.rng, hold=locks.hold)
             quorum = EmbeddedQuorum(
@@ -118,7 +136,16 @@ class Node:
                 await quorum.close()
                 raise
             undo.pop_all()
+            node._serves(health, observation)
             return node
+
+    def _serves(self, health: Health, observation: Observation | None) -> None:
+        """Tell those who ask about it."""
+        groups, transactions = self.broker.groups.runtime, self.broker.transactions.runtime
+        self._health, self.observation = health, observation
+        health.serving(self.lost, lambda: groups.loading_count + transactions.loading_count)
+        if observation is not None:
+            observation.serve(self.broker, self._listeners, self._disk_watch, self.cleaning)
 
     @classmethod
     async def _start_on(
@@ -139,6 +166,7 @@ class Node:
             settings=settings,
             rng=rng,
         )
+        authorizer = Authorizer.wanted(settings, metadata)
         live = LiveSettings(settings, settings[keys.NODE_ID])
         live.look(metadata.image)
         metadata.follow(live.apply)
@@ -152,7 +180,20 @@ class Node:
         moves = ReplicaMoves(
             replicas, clock, bytes_per_second_max=settings[keys.REPLICA_MOVE_BYTES_PER_SECOND]
         )
-        groups = GroupCoordinator(replicas, metadata, settings, clock)
+        groups = GroupCoordinator(
+            replicas,
+            metadata,
+            settings,
+            clock,
+            may_see=None if authorizer is None else authorizer.may_see,
+        )
+        quotas = ClientQuotas(settings, clock)
+        quotas.look(metadata.image)
+        metadata.follow(quotas.apply)
+        live.follow(quotas.follow_settings)
+        telemetry = ClientTelemetry(settings, clock, rng)
+        telemetry.look(metadata.image)
+        metadata.follow(telemetry.apply)
         broker = Broker(
             node_id=settings[keys.NODE_ID],
             cluster_id=cluster_id,
@@ -161,22 +202,27 @@ class Node:
             replicas=replicas,
             moves=moves,
             produce=ProducePath(replicas, clock),
-            fetch=FetchPath(
+            fetch=fetch_path(
                 replicas,
                 FetchSessions(settings[keys.MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS], rng),
                 clock,
                 bytes_max=settings[keys.FETCH_MAX_BYTES],
+                authorizer=authorizer,
             ),
             groups=groups,
             transactions=TransactionCoordinator(
                 replicas, metadata, settings, clock, groups.runtime
             ),
             addresses=AdvertisedAddresses(settings[keys.NODE_ID], settings.advertised_endpoints),
+            quotas=quotas,
+            telemetry=telemetry,
             clock=clock,
             rng=rng,
+            requests=wanted_request_log(settings),
+            authorizer=authorizer,
         )
         dispatcher = Dispatcher(broker)
-        listeners = _bind(dispatcher, settings, machine, undo)
+        listeners = _bind(dispatcher, quotas, settings, machine, undo)
         registration = Registration(
             node_id=broker.node_id,
             cluster_id=cluster_id,
@@ -189,7 +235,7 @@ class Node:
         await metadata.register(registration)
         for directory in directories.online:
             directory.mark_started()
-        replicas.load(metadata.image, clock.monotonic_ms())
+        await _open_logs(replicas, metadata, clock)
         housekeeping = Housekeeping(
             replicas,
             metadata,
@@ -200,6 +246,7 @@ class Node:
             ],
             retention_interval_ms=settings[keys.LOG_RETENTION_CHECK_INTERVAL_MS],
             producer_expiration_ms=settings[keys.PRODUCER_ID_EXPIRATION_MS],
+            token_sweep_interval_ms=settings[security.DELEGATION_TOKEN_EXPIRY_CHECK_INTERVAL_MS],
         )
         metadata.follow(housekeeping.follow)
         live.follow_with(replicas, moves, housekeeping)
@@ -233,6 +280,7 @@ class Node:
 
     async def stop(self) -> None:
         """Stop in order: no new requests, answers out, everything on the disk, the clean mark."""
+        self._health.stopping()
         for listener in self._listeners:
             listener.stop_accepting()
         self.broker.fetch.finish_waiting()
@@ -250,6 +298,7 @@ class Node:
         except ProtocolError as refused:
             # The cluster will notice by itself; what matters now is the data.
             log.warning("leadership could not be handed over: %s", refused.message)
+        await self._observe_no_more()
         self.broker.replicas.close()
         safe = True
         try:
@@ -282,9 +331,14 @@ class Node:
         await self.broker.moves.stop()
         await self._housekeeping.stop()
         await self._disk_watch.stop()
+        await self._observe_no_more()
         self.broker.replicas.close()
         await self._close_quorum()
         self._locks.release()
+
+    async def _observe_no_more(self) -> None:
+        if self.observation is not None:
+            await self.observation.stop()
 
     async def _close_quorum(self) -> None:
         try:
@@ -292,6 +346,30 @@ class Node:
         except StorageError as error:
             # What is acknowledged was synced before; a failed disk keeps us from no more than that.
             log.error("the metadata log could not be closed: %s", error.message)  # noqa: TRY400 # told in words
+
+
+async def _observe(
+    settings: BrokerSettings, health: Health, undo: contextlib.ExitStack
+) -> Observation | None:
+    """Listen for HTTP where that is wanted; only then is any of it loaded."""
+    if not settings[HTTP_LISTENERS]:
+        return None
+    from ottla.node.observation import Observation
+
+    endpoints = [http_endpoint(text) for text in settings[HTTP_LISTENERS]]
+    observation = await Observation.begin(endpoints, health)
+    undo.callback(observation.close)
+    return observation
+
+
+async def _open_logs(replicas: LocalReplicas, metadata: MetadataService, clock: Clock) -> None:
+    """Open what has data here. Recovery takes its time, and somebody may ask how we are."""
+    started_ms = turn_ms = clock.monotonic_ms()
+    for _ in replicas.loading(metadata.image, started_ms):
+        if clock.monotonic_ms() - turn_ms >= OPENING_TURN_MS:
+            await asyncio.sleep(0)
+            turn_ms = clock.monotonic_ms()
+    replicas.opening_ms = clock.monotonic_ms() - started_ms
 
 
 def _watch_disks(broker: Broker, quorum: EmbeddedQuorum, lost: asyncio.Future[str]) -> DiskWatch:
@@ -320,6 +398,7 @@ def _watch_disks(broker: Broker, quorum: EmbeddedQuorum, lost: asyncio.Future[st
 
 def _bind(
     dispatcher: Dispatcher,
+    quotas: ClientQuotas,
     settings: BrokerSettings,
     machine: Machine,
     undo: contextlib.ExitStack,
@@ -339,6 +418,7 @@ def _bind(
     listeners = []
     for endpoint in settings.endpoints:
         listener = machine.listener(endpoint.listener, dispatcher, memory, limits)
+        listener.ask_before_admitting(quotas.admit)
         listener.bind(endpoint.host, endpoint.port)
         undo.callback(listener.stop_accepting)
         listeners.append(listener)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ottla.base.errors import UserError
 from ottla.settings.engine import SettingError
+from ottla.settings.observation import HTTP_LISTENERS
 from ottla.settings.properties import parse_properties
 
 DEFAULT_LISTENER = "PLAINTEXT"
@@ -19,6 +20,7 @@ def broker_texts(
     listen: Sequence[str],
     advertise: Sequence[str],
     assignments: Iterable[str],
+    http: Sequence[str] = (),
 ) -> dict[str, str]:
     """Settings of a broker as texts: the file first, `--set` over it, the named options over all.
 
@@ -33,6 +35,8 @@ def broker_texts(
         texts["listeners"] = ",".join(map(_endpoint, listen))
     if advertise:
         texts["advertised.listeners"] = ",".join(map(_endpoint, advertise))
+    if http:
+        texts[HTTP_LISTENERS.name] = ",".join(http)
     return texts
 
 

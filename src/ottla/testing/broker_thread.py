@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -172,14 +173,19 @@ class _Diversion(logging.Filter):
         self._loggers: list[logging.Logger] = []
 
     def filter(self, record: logging.LogRecord) -> bool:
-        handler = self._handlers.get(record.thread or 0) or self._youngest()
+        handler = self._handlers.get(record.thread or 0)
+        if handler is None and record.thread != threading.main_thread().ident:
+            handler = self._youngest()
         if handler is None:
             return True
         handler.handle(record)
         return False
 
     def _youngest(self) -> logging.Handler | None:
-        """Who gets what is told in threads that belong to no broker: those that sync its files."""
+        """Who gets what is told in threads of no broker: those that sync its files.
+
+        The main thread is the test's own: what it tells is never a broker's.
+        """
         return next(reversed(list(self._handlers.values())), None)
 
     def begin(self, thread: int, handler: logging.Handler) -> None:

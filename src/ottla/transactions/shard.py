@@ -7,7 +7,7 @@ under way are written already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -69,6 +69,10 @@ class TransactionShard:
         self._by_id: dict[str, Transaction] = {}
         self._resumable: dict[str, int] = {}
         self._marked: dict[str, set[TopicPartition]] = {}
+
+    def __iter__(self) -> Iterator[Transaction]:
+        """Every transactional id that is kept, for a look at it."""
+        return iter(list(self._by_id.values()))
 
     # --- the log ---
 

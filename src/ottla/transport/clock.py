@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-import uuid
 
 
 class SystemClock:
@@ -18,10 +16,14 @@ class SystemClock:
 
 
 class SystemRng:
-    """The operating system's randomness."""
+    """The operating system's randomness; imported late, for programs that never roll a die."""
 
     def below(self, bound: int) -> int:
+        import secrets
+
         return secrets.randbelow(bound)
 
     def uuid(self) -> bytes:
+        import uuid
+
         return uuid.uuid4().bytes

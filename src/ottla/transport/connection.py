@@ -98,6 +98,7 @@ class Connection(asyncio.BufferedProtocol):
         "_finishing",
         "_frame_bytes_proven",
         "_held",
+        "_mute_timer",
         "_outbox",
         "_owner",
         "_reading_event",
@@ -124,6 +125,8 @@ class Connection(asyncio.BufferedProtocol):
         self._frame_bytes_proven = 0
         # Held: later frames wait until every answer that is owed has left.
         self._held = False
+        # While it runs the peer is not listened to.
+        self._mute_timer: asyncio.TimerHandle | None = None
         self._finishing = False
         self._reading_paused = False
         self._reading_event = False
@@ -159,6 +162,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._outbox is not None:
             self._outbox.close()
+        if self._mute_timer is not None:
+            self._mute_timer.cancel()
         self._drop_buffer()
         self._remainder = b""
         self._owner.budget.forget(self)
@@ -204,6 +209,33 @@ class Connection(asyncio.BufferedProtocol):
         log.warning("closed a connection: %s", reason, extra={"peer": self.peer})
         self._held = True
         self.close()
+
+    def mute(self, wait_ms: int) -> None:
+        """Serve no further request for so long; what is owed is sent. The longest wait counts."""
+        if self.closed:
+            return
+        loop, timer = self._owner.loop, self._mute_timer
+        if timer is not None:
+            if timer.when() >= loop.time() + wait_ms / 1000:
+                return
+            timer.cancel()
+        self._mute_timer = loop.call_later(wait_ms / 1000, self._unmute)
+        self._held = True
+        if self._outbox is None:
+            # A transport that has not begun to read yet cannot pause, and would forget it.
+            loop.call_soon(self._pause_while_held)
+        else:
+            self._pause_reading()
+
+    def _pause_while_held(self) -> None:
+        if self._held:
+            self._pause_reading()
+
+    def _unmute(self) -> None:
+        self._mute_timer = None
+        # It was not read meanwhile: it cannot have idled.
+        self.last_progress_ms = self._owner.clock.monotonic_ms()
+        self._apply_backpressure()
 
     def evict(self) -> None:
         """See `read_budget.Holder`."""
@@ -387,7 +419,7 @@ class Connection(asyncio.BufferedProtocol):
         if crowded:
             self._held = True
             self._pause_reading()
-        elif self._held and not self._replies:
+        elif self._held and not self._replies and self._mute_timer is None:
             self._release()
 
     def _close_when_finished(self) -> None:

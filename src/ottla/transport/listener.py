@@ -7,13 +7,14 @@ import errno
 import logging
 import socket
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ottla.base.errors import UserError
 from ottla.base.limits import READ_SCRATCH_BYTES
 from ottla.base.world import Clock
+from ottla.quotas.connections import Admission
 from ottla.transport.connection import Connection, FrameHandler
 from ottla.transport.read_budget import ReadBudget
 
@@ -65,8 +66,11 @@ class Listener:
         self.clock = clock
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
+        self.accepted_count = 0
+        self.refused_count = 0
         self._limits = limits
         self._per_ip: Counter[str] = Counter()
+        self._ask: Callable[[str], Admission | None] | None = None
         self.address: tuple[str, int] = ("", 0)
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
@@ -79,7 +83,7 @@ class Listener:
 
         Raises UserError where it is taken, foreign or not allowed.
         """
-        self._sockets = bind(host, port, self._limits)
+        self._sockets = bind(host, port, backlog=self._limits.backlog)
         self.address = self._sockets[0].getsockname()[:2]
 
     async def accept(self) -> None:
@@ -101,6 +105,10 @@ class Listener:
             connections_per_ip_max=per_ip_max,
             connections_of_ips=of_ips,
         )
+
+    def ask_before_admitting(self, ask: Callable[[str], Admission | None]) -> None:
+        """Let somebody else say, by the address, what becomes of each new connection."""
+        self._ask = ask
 
     def stop_accepting(self) -> None:
         """Give the address back, whether or not anybody was accepted there."""
@@ -133,17 +141,33 @@ class Listener:
         ip = connection.peer_address[0]
         if len(self.connections) >= self._limits.connections_max:
             log.warning("refused a connection: max.connections is reached", extra={"peer": ip})
+            self.refused_count += 1
             return False
         limits = self._limits
         if self._per_ip[ip] >= limits.connections_of_ips.get(ip, limits.connections_per_ip_max):
             log.warning(
                 "refused a connection: max.connections.per.ip is reached", extra={"peer": ip}
             )
+            self.refused_count += 1
             return False
+        self.accepted_count += 1
         self._per_ip[ip] += 1
         self.connections.add(connection)
         self._tune(connection)
+        admission = None if self._ask is None else self._ask(ip)
+        if admission is not None and admission.wait_ms:
+            self._postpone(connection, admission)
         return True
+
+    def _postpone(self, connection: Connection, admission: Admission) -> None:
+        """Serve or close a connection later."""
+        connection.mute(admission.wait_ms)
+        if not admission.may_stay:
+            log.info(
+                "closing a connection: its address makes too many",
+                extra={"peer": connection.peer_address[0]},
+            )
+            self.loop.call_later(admission.wait_ms / 1000, connection.close)
 
     def left(self, connection: Connection) -> None:
         """A connection is gone, admitted or not."""
@@ -192,8 +216,11 @@ class Listener:
         self._schedule_sweep()
 
 
-def bind(host: str, port: int, limits: ListenerLimits) -> list[socket.socket]:
-    """Listening sockets for every address that `host` means; an empty host means all interfaces."""
+def bind(host: str, port: int, *, backlog: int, option: str = "--listen") -> list[socket.socket]:
+    """Listening sockets for every address that `host` means; an empty host means all interfaces.
+
+    Raises UserError; it names the `option` that would help.
+    """
     try:
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -205,36 +232,34 @@ def bind(host: str, port: int, limits: ListenerLimits) -> list[socket.socket]:
     for family, kind, protocol, _, address in sorted(found):
         sock = socket.socket(family, kind, protocol)
         try:
-            _bind_one(sock, family, (*address[:1], port, *address[2:]), limits)
+            _bind_one(sock, family, (*address[:1], port, *address[2:]), backlog)
         except OSError as error:
             sock.close()
             if bound and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 continue  # a name with an IPv6 address on a host without IPv6
             for other in bound:
                 other.close()
-            raise UserError(_why_not_bound(host, port, error)) from error
+            raise UserError(_why_not_bound(host, port, error, option)) from error
         port = sock.getsockname()[1]
         bound.append(sock)
     return bound
 
 
-def _bind_one(
-    sock: socket.socket, family: int, address: tuple[object, ...], limits: ListenerLimits
-) -> None:
+def _bind_one(sock: socket.socket, family: int, address: tuple[object, ...], backlog: int) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.bind(address)
-    sock.listen(limits.backlog)
+    sock.listen(backlog)
     sock.setblocking(False)
 
 
-def _why_not_bound(host: str, port: int, error: OSError) -> str:
+def _why_not_bound(host: str, port: int, error: OSError, option: str) -> str:
     where = f"{host or '*'}:{port}"
     if error.errno == errno.EADDRINUSE:
         return (
             f"cannot listen on {where}: another program listens there. "
-            "Stop it, or choose another port with --listen (port 0 picks a free one)."
+            f"Stop it, or choose another port with {option} (port 0 picks a free one)."
         )
     if error.errno == errno.EACCES:
         return f"cannot listen on {where}: ports below 1024 need privileges. Choose a higher port."

@@ -18,17 +18,26 @@ from ottla.wire.messages.add_partitions_to_txn import (
     AddPartitionsToTxnTopic,
     AddPartitionsToTxnTransaction,
 )
+from ottla.wire.messages.alter_client_quotas import AlterClientQuotasRequest
 from ottla.wire.messages.alter_configs import AlterConfigsRequest, AlterConfigsResource
+from ottla.wire.messages.alter_partition_reassignments import AlterPartitionReassignmentsRequest
 from ottla.wire.messages.alter_replica_log_dirs import (
     AlterReplicaLogDir,
     AlterReplicaLogDirsRequest,
     AlterReplicaLogDirTopic,
 )
+from ottla.wire.messages.alter_user_scram_credentials import (
+    AlterUserScramCredentialsRequest,
+    ScramCredentialDeletion,
+)
 from ottla.wire.messages.api_versions import ApiVersionsRequest
 from ottla.wire.messages.consumer_group_describe import ConsumerGroupDescribeRequest
 from ottla.wire.messages.consumer_group_heartbeat import ConsumerGroupHeartbeatRequest
+from ottla.wire.messages.create_acls import AclCreation, CreateAclsRequest
+from ottla.wire.messages.create_delegation_token import CreateDelegationTokenRequest
 from ottla.wire.messages.create_partitions import CreatePartitionsRequest, CreatePartitionsTopic
 from ottla.wire.messages.create_topics import CreatableTopic, CreateTopicsRequest
+from ottla.wire.messages.delete_acls import DeleteAclsFilter, DeleteAclsRequest
 from ottla.wire.messages.delete_groups import DeleteGroupsRequest
 from ottla.wire.messages.delete_records import (
     DeleteRecordsPartition,
@@ -36,20 +45,30 @@ from ottla.wire.messages.delete_records import (
     DeleteRecordsTopic,
 )
 from ottla.wire.messages.delete_topics import DeleteTopicsRequest, DeleteTopicState
+from ottla.wire.messages.describe_acls import DescribeAclsRequest
+from ottla.wire.messages.describe_client_quotas import DescribeClientQuotasRequest
 from ottla.wire.messages.describe_cluster import DescribeClusterRequest
 from ottla.wire.messages.describe_configs import DescribeConfigsRequest, DescribeConfigsResource
+from ottla.wire.messages.describe_delegation_token import DescribeDelegationTokenRequest
 from ottla.wire.messages.describe_groups import DescribeGroupsRequest
 from ottla.wire.messages.describe_log_dirs import DescribeLogDirsRequest
 from ottla.wire.messages.describe_producers import DescribeProducersRequest
 from ottla.wire.messages.describe_producers import TopicRequest as ProducersOfTopic
+from ottla.wire.messages.describe_quorum import DescribeQuorumRequest
 from ottla.wire.messages.describe_topic_partitions import (
     DescribeTopicPartitionsRequest,
     TopicRequest,
 )
 from ottla.wire.messages.describe_transactions import DescribeTransactionsRequest
+from ottla.wire.messages.describe_user_scram_credentials import (
+    DescribeUserScramCredentialsRequest,
+)
+from ottla.wire.messages.elect_leaders import ElectLeadersRequest
 from ottla.wire.messages.end_txn import EndTxnRequest
+from ottla.wire.messages.expire_delegation_token import ExpireDelegationTokenRequest
 from ottla.wire.messages.fetch import FetchRequest
 from ottla.wire.messages.find_coordinator import FindCoordinatorRequest
+from ottla.wire.messages.get_telemetry_subscriptions import GetTelemetrySubscriptionsRequest
 from ottla.wire.messages.heartbeat import HeartbeatRequest
 from ottla.wire.messages.incremental_alter_configs import (
     IncrementalAlterConfigsRequest,
@@ -61,6 +80,7 @@ from ottla.wire.messages.leave_group import LeaveGroupRequest
 from ottla.wire.messages.list_config_resources import ListConfigResourcesRequest
 from ottla.wire.messages.list_groups import ListGroupsRequest
 from ottla.wire.messages.list_offsets import ListOffsetsRequest
+from ottla.wire.messages.list_partition_reassignments import ListPartitionReassignmentsRequest
 from ottla.wire.messages.list_transactions import ListTransactionsRequest
 from ottla.wire.messages.metadata import MetadataRequest
 from ottla.wire.messages.offset_commit import OffsetCommitRequest
@@ -72,8 +92,14 @@ from ottla.wire.messages.offset_for_leader_epoch import (
     OffsetForLeaderTopic,
 )
 from ottla.wire.messages.produce import ProduceRequest
+from ottla.wire.messages.push_telemetry import PushTelemetryRequest
+from ottla.wire.messages.renew_delegation_token import RenewDelegationTokenRequest
+from ottla.wire.messages.sasl_authenticate import SaslAuthenticateRequest
+from ottla.wire.messages.sasl_handshake import SaslHandshakeRequest
 from ottla.wire.messages.sync_group import SyncGroupRequest
 from ottla.wire.messages.txn_offset_commit import TxnOffsetCommitRequest
+from ottla.wire.messages.unregister_broker import UnregisterBrokerRequest
+from ottla.wire.messages.update_features import UpdateFeaturesRequest
 from ottla.wire.messages.write_txn_markers import (
     WritableTxnMarker,
     WritableTxnMarkerTopic,
@@ -84,6 +110,7 @@ from tests.support.data_requests import fetch, offset_at, partition_at, produce
 from tests.support.memory_broker import MemoryBroker
 from tests.support.memory_client import Client
 from tests.support.records import batch_of
+from tests.unit.broker.conftest import StartBroker
 
 load_handlers()
 
@@ -238,7 +265,65 @@ MINIMAL: dict[type[Message], Callable[[int], Message]] = {
         subscribed_topic_names=["orders"],
         topic_partitions=[],
     ),
+    DescribeClientQuotasRequest: lambda version: DescribeClientQuotasRequest(
+        components=[], strict=False
+    ),
+    AlterClientQuotasRequest: lambda version: AlterClientQuotasRequest(
+        entries=[], validate_only=False
+    ),
+    GetTelemetrySubscriptionsRequest: lambda version: GetTelemetrySubscriptionsRequest(
+        client_instance_id=bytes(16)
+    ),
+    PushTelemetryRequest: lambda version: PushTelemetryRequest(
+        client_instance_id=b"i" * 16,
+        subscription_id=0,
+        terminating=False,
+        compression_type=0,
+        metrics=b"",
+    ),
     ConsumerGroupDescribeRequest: lambda version: ConsumerGroupDescribeRequest(group_ids=["group"]),
+    ElectLeadersRequest: lambda version: ElectLeadersRequest(topic_partitions=None),
+    AlterPartitionReassignmentsRequest: lambda version: AlterPartitionReassignmentsRequest(
+        topics=[]
+    ),
+    ListPartitionReassignmentsRequest: lambda version: ListPartitionReassignmentsRequest(),
+    DescribeQuorumRequest: lambda version: DescribeQuorumRequest(topics=[]),
+    UpdateFeaturesRequest: lambda version: UpdateFeaturesRequest(feature_updates=[]),
+    UnregisterBrokerRequest: lambda version: UnregisterBrokerRequest(broker_id=99),
+    SaslHandshakeRequest: lambda version: SaslHandshakeRequest(mechanism="PLAIN"),
+    SaslAuthenticateRequest: lambda version: SaslAuthenticateRequest(auth_bytes=b""),
+    DescribeAclsRequest: lambda version: DescribeAclsRequest(
+        resource_type_filter=1, operation=1, permission_type=1
+    ),
+    CreateAclsRequest: lambda version: CreateAclsRequest(
+        creations=[
+            AclCreation(
+                resource_type=2,
+                resource_name="orders",
+                principal="User:alice",
+                host="*",
+                operation=3,
+                permission_type=3,
+            )
+        ]
+    ),
+    DeleteAclsRequest: lambda version: DeleteAclsRequest(
+        filters=[DeleteAclsFilter(resource_type_filter=1, operation=1, permission_type=1)]
+    ),
+    DescribeUserScramCredentialsRequest: lambda version: DescribeUserScramCredentialsRequest(),
+    AlterUserScramCredentialsRequest: lambda version: AlterUserScramCredentialsRequest(
+        deletions=[ScramCredentialDeletion(name="alice", mechanism=1)], upsertions=[]
+    ),
+    CreateDelegationTokenRequest: lambda version: CreateDelegationTokenRequest(
+        renewers=[], max_lifetime_ms=-1
+    ),
+    RenewDelegationTokenRequest: lambda version: RenewDelegationTokenRequest(
+        hmac=b"secret", renew_period_ms=-1
+    ),
+    ExpireDelegationTokenRequest: lambda version: ExpireDelegationTokenRequest(
+        hmac=b"secret", expiry_time_period_ms=-1
+    ),
+    DescribeDelegationTokenRequest: lambda version: DescribeDelegationTokenRequest(),
 }
 """The smallest request of each API that means something: add a line with each new API."""
 
@@ -247,6 +332,12 @@ SERVED = [
     for handler in handlers.values()
     for version in range(handler.versions.min, handler.versions.max + 1)
 ]
+
+
+@pytest.fixture
+def broker(start_broker: StartBroker) -> MemoryBroker:
+    """One whose numbers somebody reads: it asks clients for theirs, too."""
+    return start_broker(ottla_http_listeners="localhost:0")
 
 
 def test_every_module_registers_exactly_one_api() -> None:

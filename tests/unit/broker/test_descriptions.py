@@ -6,6 +6,7 @@ import pytest
 
 from ottla.base.errors import ErrorCode
 from ottla.broker.authorized_operations import OF_CLUSTER
+from ottla.broker.config_descriptions import ONLY_WHERE_SET
 from ottla.settings import broker as broker_settings
 from ottla.settings import topic as topic_settings
 from ottla.wire.messages.describe_cluster import (
@@ -216,7 +217,7 @@ def test_a_topic_has_all_its_settings(broker: MemoryBroker, client: Client, vers
 
 
 def test_a_value_is_told_with_its_source(start_broker: StartBroker, connect: Connect) -> None:
-    broker = start_broker(log_retention_hours="2")
+    broker = start_broker(log_retention_ms="7200000")
     client = connect(broker)
     broker.create_topic("orders", segment_ms="5000")
     told = {
@@ -231,16 +232,34 @@ def test_a_value_is_told_with_its_source(start_broker: StartBroker, connect: Con
 def test_synonyms_are_every_place_that_gives_a_value(
     start_broker: StartBroker, connect: Connect
 ) -> None:
-    broker = start_broker(log_retention_hours="2")
+    broker = start_broker(log_retention_ms="7200000", log_retention_hours="2")
     client = connect(broker)
     broker.create_topic("orders", retention_ms="5000")
     config = one(describe(client, TOPIC, "orders", "retention.ms", synonyms=True))
     assert [(place.name, place.value, place.source) for place in config.synonyms] == [
         ("retention.ms", "5000", DYNAMIC_TOPIC),
+        ("log.retention.ms", "7200000", STATIC_BROKER),
         ("log.retention.hours", "2", STATIC_BROKER),
         ("log.retention.hours", "168", DEFAULT),
     ]
     assert one(describe(client, TOPIC, "orders", "retention.ms")).synonyms == []
+
+
+def test_a_stand_in_in_other_units_alone_is_no_place_of_a_topics_setting_as_in_kafka(
+    start_broker: StartBroker, connect: Connect
+) -> None:
+    broker = start_broker(log_retention_hours="2")
+    client = connect(broker)
+    broker.create_topic("orders", segment_ms="5000")
+    for name, value, places in (
+        ("retention.ms", "7200000", []),
+        ("segment.ms", "5000", ["segment.ms"]),
+        ("remote.storage.enable", "false", []),
+        ("cleanup.policy", "delete", ["log.cleanup.policy"]),
+    ):
+        config = one(describe(client, TOPIC, "orders", name, synonyms=True))
+        assert (config.value, [place.name for place in config.synonyms]) == (value, places)
+        assert config.config_source == (DYNAMIC_TOPIC if name in places else DEFAULT)
 
 
 def test_types_and_documentation_are_told_from_version_3_on(
@@ -263,7 +282,7 @@ def test_only_known_keys_of_those_asked_for_are_told(broker: MemoryBroker, clien
 def test_a_broker_tells_its_own_settings(start_broker: StartBroker, connect: Connect) -> None:
     client = connect(start_broker(num_partitions="7"))
     result = describe(client, BROKER, "1")
-    assert len(result.configs) == len(broker_settings.SETTINGS)
+    assert len(result.configs) == len(broker_settings.SETTINGS) - len(ONLY_WHERE_SET)
     told = {config.name: config for config in result.configs}
     assert (told["num.partitions"].value, told["num.partitions"].config_source) == (
         "7",
@@ -271,6 +290,17 @@ def test_a_broker_tells_its_own_settings(start_broker: StartBroker, connect: Con
     )
     assert told["num.partitions"].read_only
     assert not told["log.retention.ms"].read_only
+
+
+def test_a_limit_of_tools_is_told_where_it_is_set_without_a_default(
+    start_broker: StartBroker, connect: Connect
+) -> None:
+    name = "replica.alter.log.dirs.io.max.bytes.per.second"
+    client = connect(start_broker(**{name.replace(".", "_"): "5000"}))
+    config = one(describe(client, BROKER, "1", name, synonyms=True))
+    assert [(place.value, place.source) for place in config.synonyms] == [("5000", STATIC_BROKER)]
+    for unset in ONLY_WHERE_SET - {name}:
+        assert describe(client, BROKER, "1", unset).configs == []
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -249,6 +250,12 @@ def test_every_version_of_join_begins_a_generation(client: Client, version: int)
         first = joining(told.member_id)
     answer = client.ask(first, JoinGroupResponse, version=version)
     assert (answer.error_code, answer.generation_id, answer.leader) == (0, 1, answer.member_id)
+
+
+def test_a_member_id_is_the_name_of_the_client_and_a_uuid_in_hex(client: Client) -> None:
+    joined = client.ask(joining(), JoinGroupResponse)
+    assert joined.error_code == E.MEMBER_ID_REQUIRED
+    assert str(UUID(joined.member_id[-36:])) == joined.member_id[-36:]
 
 
 def test_of_an_endless_instance_id_a_member_id_has_the_beginning(client: Client) -> None:

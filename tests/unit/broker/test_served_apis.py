@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ottla.base.errors import UserError
+from ottla.base.registry import Registry
 from ottla.broker.discovery import load_handlers
-from ottla.broker.handlers import handlers
+from ottla.broker.handlers import Handler, handlers
 from ottla.broker.served_apis import served_apis
 from ottla.settings.broker import BrokerSettings
 from ottla.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
@@ -17,13 +18,29 @@ from tests.unit.broker.conftest import Connect, StartBroker
 
 load_handlers()
 
+READ = {"ottla.http.listeners": "localhost:0"}
+"""Somebody reads what clients push."""
+
 
 def settings(text: str) -> BrokerSettings:
-    return BrokerSettings({"ottla.api.versions": text})
+    return BrokerSettings({"ottla.api.versions": text, **READ})
+
+
+def keys_of(served: Registry[int, Handler]) -> set[int]:
+    return {handler.api_key for handler in served.values()}
 
 
 def test_without_the_setting_everything_is_served() -> None:
-    assert served_apis(BrokerSettings({})) is handlers
+    assert served_apis(BrokerSettings(READ)) is handlers
+
+
+def test_clients_are_asked_for_metrics_only_where_somebody_can_read_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without = keys_of(handlers) - {71, 72}
+    assert keys_of(served_apis(BrokerSettings({}))) == without
+    monkeypatch.setattr("ottla.broker.served_apis.can_open", lambda: False)
+    assert keys_of(served_apis(BrokerSettings(READ))) == without
 
 
 def test_versions_are_those_of_both() -> None:

@@ -94,3 +94,8 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, content: 
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nosuch\.properties"):
         texts(config=tmp_path / "nosuch.properties")
+
+
+def test_addresses_for_http_are_stronger_than_both(file: Path) -> None:
+    given = texts(config=file, assignments=["ottla.http.listeners=a:1"], http=["b:2", ":3"])
+    assert given["ottla.http.listeners"] == "b:2,:3"

@@ -346,3 +346,108 @@ def test_a_client_that_has_its_answers_still_waits_for_memory_and_only_once() ->
     waiter.send(rest)
     assert listener.handler.seen[-1] == b"k" * 120_000
     waiter.close()
+
+
+# -- not listening -------------------------------------------------------------------------------
+
+
+def test_a_muted_peer_gets_what_it_is_owed_and_is_heard_later(
+    client: Client, listener: FakeListener
+) -> None:
+    client.send(frame(b"wait"))
+    client.connection.mute(1000)
+    listener.loop.turn()
+    listener.handler.answer_later_ones()
+    assert client.received() == frame(b"wait")
+    assert not client.is_read()
+    listener.loop.advance(0.999)
+    assert not client.is_read()
+    listener.loop.advance(0.001)
+    assert client.is_read()
+    client.send(frame(b"again"))
+    assert client.received() == frame(b"again")
+
+
+def test_a_peer_that_is_muted_inside_a_read_has_its_later_frames_served_later(
+    client: Client, listener: FakeListener
+) -> None:
+    handler = listener.handler
+    serve = handler.frame
+
+    def mute_after_first(connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
+        if not handler.seen:
+            connection.mute(500)
+        return serve(connection, buffer, start, end)
+
+    handler.frame = mute_after_first  # type: ignore[method-assign]  # for this test
+    client.send(frame(b"one") + frame(b"two"))
+    assert handler.seen == [b"one"]
+    assert client.received() == frame(b"one")
+    listener.loop.advance(0.5)
+    assert handler.seen == [b"one", b"two"]
+    assert client.is_read()
+
+
+def test_the_longest_of_several_waits_counts(client: Client, listener: FakeListener) -> None:
+    client.connection.mute(1000)
+    client.connection.mute(200)
+    client.connection.mute(1500)
+    listener.loop.advance(1.4)
+    assert not client.is_read()
+    listener.loop.advance(0.1)
+    assert client.is_read()
+
+
+def test_a_wait_that_is_over_does_not_wake_who_still_waits_for_an_answer(
+    client: Client, listener: FakeListener
+) -> None:
+    client.send(frame(b"wait") + frame(b"next"))
+    client.connection.mute(100)
+    listener.loop.advance(0.1)
+    assert listener.handler.seen == [b"wait"]
+    listener.handler.answer_later_ones()
+    listener.loop.turn()
+    assert listener.handler.seen == [b"wait", b"next"]
+
+
+def test_a_connection_that_goes_forgets_its_wait(client: Client, listener: FakeListener) -> None:
+    client.connection.mute(100)
+    client.connection.connection_lost(None)
+    assert all(timer.cancelled for timer in listener.loop.timers)
+
+
+def test_a_peer_that_is_muted_inside_a_large_frame_sends_no_more_of_it(
+    client: Client, listener: FakeListener
+) -> None:
+    whole = frame(b"k" * 200_000)
+    client.send(whole[:100_000])
+    client.connection.mute(100)
+    assert not client.is_read()  # else the whole of it would be copied, and counted nowhere
+    listener.loop.advance(0.1)
+    assert client.is_read()
+    client.send(whole[100_000:])
+    assert listener.handler.seen == [b"k" * 200_000]
+
+
+class Postponing(FakeListener):
+    """Lets nobody be served at once."""
+
+    def admit(self, connection: Connection) -> bool:
+        connection.mute(100)
+        return True
+
+
+def test_a_newcomer_is_paused_when_its_transport_can_and_keeps_what_comes_before() -> None:
+    listener = Postponing()
+    client = Client(listener)
+    assert client.is_read()
+    client.send(frame(b"one") + frame(b"two"))
+    assert listener.handler.seen == []
+    assert not client.is_read()
+    listener.loop.advance(0.1)
+    assert listener.handler.seen == [b"one", b"two"]
+    client.close()
+    silent = Client(listener)
+    listener.loop.turn()
+    assert not silent.is_read()
+    silent.close()

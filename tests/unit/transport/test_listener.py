@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 from ottla.base.limits import MIB
+from ottla.quotas.connections import Admission
 from ottla.transport.clock import SystemClock
 from ottla.transport.connection import Connection, Reply
 from ottla.transport.listener import Listener, ListenerLimits, ReadMemory
@@ -86,12 +87,46 @@ def test_changed_limits_hold_for_those_who_come_later() -> None:
             assert second is not None
             assert await _admitted(listener) is None
             assert len(listener.connections) == 2  # and nobody was sent away
+            assert (listener.accepted_count, listener.refused_count) == (2, 3)
             for writer in (stays, second):
                 writer.close()
         finally:
             await listener.stop(0.0)
 
     asyncio.run(connect_while_limits_change())
+
+
+def test_a_connection_may_have_to_wait_until_it_is_served_or_closed() -> None:
+    async def connect() -> None:
+        handler = LargeAnswers()
+        listener = Listener("PLAINTEXT", handler, ReadMemory(MIB), LIMITS, SystemClock())
+        later, never = Admission(may_stay=True, wait_ms=60), Admission(may_stay=False, wait_ms=60)
+        admissions = [later, never, None]
+        asked: list[str] = []
+
+        def ask(address: str) -> Admission | None:
+            asked.append(address)
+            return admissions.pop(0)
+
+        listener.ask_before_admitting(ask)
+        listener.bind("127.0.0.1", 0)
+        await listener.accept()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        _, writer = await asyncio.open_connection(*listener.address)
+        writer.write(b"\0\0\0\1?")
+        await handler.asked.wait()
+        assert loop.time() - began >= 0.05
+        turned_away, gone = await asyncio.open_connection(*listener.address)
+        gone.write(b"\0\0\0\1?")
+        with contextlib.suppress(ConnectionResetError):
+            assert await turned_away.read() == b""
+        assert asked == ["127.0.0.1"] * 2
+        for end in (writer, gone):
+            end.close()
+        await listener.stop(0)
+
+    asyncio.run(connect())
 
 
 async def _admitted(listener: Listener) -> asyncio.StreamWriter | None:

@@ -9,9 +9,11 @@ from typing import Final
 from ottla.base.errors import ErrorCode
 from ottla.base.registry import Registry
 from ottla.broker.broker import Broker
+from ottla.broker.client_telemetry import ClientSoftware
 from ottla.broker.handlers import Call, Handler, handlers, handles, served_range
 from ottla.broker.served_apis import served_apis
-from ottla.metadata.features import SUPPORTED, TRANSACTION_VERSION
+from ottla.metadata.feature_updates import KRAFT_VERSION
+from ottla.metadata.features import GROUP_VERSION, SUPPORTED, TRANSACTION_VERSION
 from ottla.wire.messages.api_versions import (
     ApiVersion,
     ApiVersionsRequest,
@@ -32,7 +34,7 @@ NAMES_CLUSTER = 5
 
 SHOWN_BY: Final[Mapping[str, tuple[type[Message], int]]] = {
     TRANSACTION_VERSION: (EndTxnRequest, 5),
-    "group.version": (ConsumerGroupHeartbeatRequest, 1),
+    GROUP_VERSION: (ConsumerGroupHeartbeatRequest, 1),
 }
 """Features, and in which request clients meet them."""
 
@@ -45,6 +47,10 @@ def api_versions(request: ApiVersionsRequest, call: Call, broker: Broker) -> Api
     error = _check(request, call, broker)
     if error:
         return ApiVersionsResponse(error_code=error)
+    if call.version >= NAMES_SOFTWARE:
+        call.connection.session = ClientSoftware(
+            request.client_software_name, request.client_software_version
+        )
     image = broker.metadata.image
     served = served_apis(broker.settings)
     return ApiVersionsResponse(
@@ -58,10 +64,15 @@ def api_versions(request: ApiVersionsRequest, call: Call, broker: Broker) -> Api
         finalized_features_epoch=image.next_offset - 1,
         finalized_features=[
             FinalizedFeatureKey(name=name, max_version_level=level, min_version_level=level)
-            for name, level in sorted(image.features.items())
+            for name, level in sorted(_finalized(broker).items())
             if level > 0 and not _is_out_of_reach(name, served)
         ],
     )
+
+
+def _finalized(broker: Broker) -> Mapping[str, int]:
+    """The levels of the metadata, and the one that the quorum keeps by itself."""
+    return {**broker.metadata.image.features, KRAFT_VERSION: broker.metadata.kraft_version}
 
 
 def _is_out_of_reach(feature: str, served: Registry[int, Handler]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.ids import format_uuid
 from ottla.broker.broker import Broker
+from ottla.broker.consumer_protocol import CONSUMER_PROTOCOL_OFF, knows_consumer_protocol
 from ottla.broker.handlers import Call, handles
 from ottla.groups.consumer_admission import CLIENTS_MAKE_MEMBER_IDS
 from ottla.groups.consumer_heartbeat import Caller, refused_heartbeat
@@ -14,18 +15,15 @@ from ottla.wire.messages.consumer_group_heartbeat import (
     ConsumerGroupHeartbeatResponse,
 )
 
-CONSUMER_PROTOCOL = "group.version"
-
 
 @handles(ConsumerGroupHeartbeatRequest, versions="0-1")
 async def consumer_group_heartbeat(
     request: ConsumerGroupHeartbeatRequest, call: Call, broker: Broker
 ) -> ConsumerGroupHeartbeatResponse:
     """Make the member's id where its client does not, and let the group's shard do the rest."""
-    if broker.metadata.image.features.get(CONSUMER_PROTOCOL, 0) < 1:
+    if not knows_consumer_protocol(broker):
         return ConsumerGroupHeartbeatResponse(
-            error_code=ErrorCode.UNSUPPORTED_VERSION,
-            error_message=f"the feature {CONSUMER_PROTOCOL} is off in this cluster",
+            error_code=ErrorCode.UNSUPPORTED_VERSION, error_message=CONSUMER_PROTOCOL_OFF
         )
     is_new = request.member_epoch == JOINING and not request.member_id
     if is_new and call.version < CLIENTS_MAKE_MEMBER_IDS:

@@ -11,15 +11,19 @@ from ottla.wire.messages.create_partitions import (
     CreatePartitionsTopicResult,
 )
 
+KNOWS_QUOTA = 3
+"""From this version a client understands that its quota is used up (KIP-599)."""
+
 
 @handles(CreatePartitionsRequest, versions="0-3")
 async def create_partitions(
     request: CreatePartitionsRequest, call: Call, broker: Broker
 ) -> CreatePartitionsResponse:
     """Grow each topic by itself."""
+    permits = broker.quotas.permits(call.client_id, strict=call.version >= KNOWS_QUOTA)
     try:
         broker.replicas.directories.check_room_for_more()
-        return await broker.metadata.create_partitions(request)
+        response = await broker.metadata.create_partitions(request, take_permits=permits.take)
     except ProtocolError as refused:
         return CreatePartitionsResponse(
             results=[
@@ -29,3 +33,5 @@ async def create_partitions(
                 for topic in request.topics
             ]
         )
+    response.throttle_time_ms = permits.throttle_ms
+    return response

@@ -13,14 +13,20 @@ from ottla.wire.messages.delete_topics import (
     DeleteTopicState,
 )
 
+KNOWS_QUOTA = 5
+"""From this version a client understands that its quota is used up (KIP-599)."""
+
 
 @handles(DeleteTopicsRequest, versions="1-6")
 async def delete_topics(
     request: DeleteTopicsRequest, call: Call, broker: Broker
 ) -> DeleteTopicsResponse:
     """Delete each topic, by name or id."""
+    permits = broker.quotas.permits(call.client_id, strict=call.version >= KNOWS_QUOTA)
     try:
-        return await broker.metadata.delete_topics(request, version=call.version)
+        response = await broker.metadata.delete_topics(
+            request, version=call.version, take_permits=permits.take
+        )
     except ProtocolError as refused:
         named = [DeleteTopicState(name=name, topic_id=ZERO_UUID) for name in request.topic_names]
         return DeleteTopicsResponse(
@@ -34,3 +40,5 @@ async def delete_topics(
                 for topic in named or request.topics
             ]
         )
+    response.throttle_time_ms = permits.throttle_ms
+    return response

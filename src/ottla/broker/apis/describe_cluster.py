@@ -27,7 +27,7 @@ def describe_cluster(
         return DescribeClusterResponse(
             error_code=error,
             error_message="this is a broker's listener: ask for brokers (endpoint type 1)",
-            cluster_id=broker.cluster_id,
+            cluster_id="",
         )
     asked = request.include_cluster_authorized_operations
     return DescribeClusterResponse(

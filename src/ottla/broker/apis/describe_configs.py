@@ -10,6 +10,7 @@ from ottla.base.limits import CONFIG_RESOURCES_DESCRIBED_MAX, CONFIG_RESOURCES_D
 from ottla.broker.broker import Broker
 from ottla.broker.config_descriptions import Description, descriptions
 from ottla.broker.handlers import Call, handles
+from ottla.broker.own_facts import own_facts
 from ottla.metadata.config_change import bad_request
 from ottla.metadata.image import ConfigResource, ResourceType
 from ottla.wire.messages.describe_configs import (
@@ -70,6 +71,7 @@ def _describe(
             for told in descriptions(named, broker)
             if keys is None or told.name in keys
         ]
+        configs += [_answer(told, request) for told in own_facts(named, keys or (), broker)]
     except ProtocolError as refused:
         return _refused(named, refused)
     return DescribeConfigsResult(

@@ -59,7 +59,12 @@ def _unknown(name: str) -> DescribeTopicPartitionsResponseTopic:
         if is_topic_name(name)
         else ErrorCode.INVALID_TOPIC_EXCEPTION
     )
-    return DescribeTopicPartitionsResponseTopic(error_code=error, name=name, topic_id=ZERO_UUID)
+    return DescribeTopicPartitionsResponseTopic(
+        error_code=error,
+        name=name,
+        topic_id=ZERO_UUID,
+        topic_authorized_operations=OF_TOPIC,
+    )
 
 
 def _describe(

@@ -54,16 +54,17 @@ async def _find(key: str, key_type: int, call: Call, broker: Broker) -> Coordina
     try:
         node_id = await _coordinating_node(key, key_type, broker)
     except ProtocolError as refused:
-        return _refused(key, refused.code, refused.message)
+        return refused_coordinator(key, refused.code, refused.message)
     node = broker.metadata.image.brokers.get(node_id)
     address = None if node is None else broker.addresses.of(node, call.connection)
     if address is None:
         reason = f"node {node_id} has no listener {call.connection.listener_name}"
-        return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, reason)
+        return refused_coordinator(key, ErrorCode.COORDINATOR_NOT_AVAILABLE, reason)
     return Coordinator(key=key, node_id=node_id, host=address.host, port=address.port)
 
 
-def _refused(key: str, error: ErrorCode, reason: str) -> Coordinator:
+def refused_coordinator(key: str, error: ErrorCode, reason: str) -> Coordinator:
+    """Nobody, and why."""
     return Coordinator(
         key=key, node_id=NOBODY, host="", port=NOBODY, error_code=error, error_message=reason
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from ottla.base.errors import ErrorCode, ProtocolError
-from ottla.base.ids import format_uuid
 from ottla.base.limits import MEMBER_ID_PREFIX_LENGTH_MAX
 from ottla.broker.broker import Broker
 from ottla.broker.handlers import Call, handles
@@ -58,4 +59,5 @@ def _joining(request: JoinGroupRequest, call: Call, broker: Broker) -> Joining:
 
 
 def _uuid(broker: Broker) -> str:
-    return format_uuid(broker.rng.uuid())
+    """In hex, as members of classic groups have it; those of newer groups have base64."""
+    return str(UUID(bytes=broker.rng.uuid()))

@@ -38,7 +38,7 @@ FINDS_BY_ID = 12
 @handles(MetadataRequest, versions="0-13")
 async def metadata(request: MetadataRequest, call: Call, broker: Broker) -> MetadataResponse:
     """Describe what is asked for; create what is missing where client and broker allow it."""
-    await _create_missing(request, broker)
+    await _create_missing(request, call, broker)
     image = broker.metadata.image
     brokers = [
         MetadataResponseBroker(node_id=node_id, host=address.host, port=address.port, rack=rack)
@@ -59,7 +59,7 @@ async def metadata(request: MetadataRequest, call: Call, broker: Broker) -> Meta
     return response
 
 
-async def _create_missing(request: MetadataRequest, broker: Broker) -> None:
+async def _create_missing(request: MetadataRequest, call: Call, broker: Broker) -> None:
     if not request.topics or not request.allow_auto_topic_creation:
         return
     if not broker.settings[AUTO_CREATE_TOPICS_ENABLE]:
@@ -76,7 +76,8 @@ async def _create_missing(request: MetadataRequest, broker: Broker) -> None:
     if not missing or not broker.replicas.directories.has_room:
         return
     try:
-        await broker.metadata.create_topics_by_default(missing)
+        permits = broker.quotas.permits(call.client_id, strict=True)
+        await broker.metadata.create_topics_by_default(missing, take_permits=permits.take)
     except ProtocolError as refused:
         # The client is told that they are unknown, and asks again.
         log.warning("topics could not be made for a client: %s", refused.message)

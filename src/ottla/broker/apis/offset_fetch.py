@@ -31,8 +31,8 @@ async def offset_fetch(
 ) -> OffsetFetchResponse:
     """Ask each group's shard; one's error does not touch the others."""
     if call.version in SINGLE_GROUP_FORM:
-        group = await _fetch(_only_group(request), request, broker)
-        return _single_form(group, call.version)
+        group = await _fetch(only_group(request), request, broker)
+        return single_form(group, call.version)
     by_id = call.version >= NAMES_TOPICS_BY_ID
     return OffsetFetchResponse(
         groups=[
@@ -50,7 +50,7 @@ async def _fetch(
     except ProtocolError as refused:
         return OffsetFetchResponseGroup(
             group_id=asked.group_id,
-            topics=[_refused(topic, refused.code) for topic in asked.topics or ()],
+            topics=[refused_topic(topic, refused.code) for topic in asked.topics or ()],
             error_code=refused.code,
         )
 
@@ -65,7 +65,7 @@ async def _fetch_by_id(
     if asked.topics is not None:
         image = broker.metadata.image
         unknown = [
-            _refused(topic, ErrorCode.UNKNOWN_TOPIC_ID)
+            refused_topic(topic, ErrorCode.UNKNOWN_TOPIC_ID)
             for topic in asked.topics
             if topic.topic_id not in image.topics_by_id
         ]
@@ -90,7 +90,8 @@ def _with_ids(
 # -- one group (until version 7) -------------------------------------------------------------------
 
 
-def _only_group(request: OffsetFetchRequest) -> OffsetFetchRequestGroup:
+def only_group(request: OffsetFetchRequest) -> OffsetFetchRequestGroup:
+    """The group that an old request asks for."""
     topics = None
     if request.topics is not None:
         topics = [
@@ -100,7 +101,8 @@ def _only_group(request: OffsetFetchRequest) -> OffsetFetchRequestGroup:
     return OffsetFetchRequestGroup(group_id=request.group_id, topics=topics)
 
 
-def _single_form(group: OffsetFetchResponseGroup, version: int) -> OffsetFetchResponse:
+def single_form(group: OffsetFetchResponseGroup, version: int) -> OffsetFetchResponse:
+    """The answer for one group."""
     at_partitions = version in ERROR_AT_PARTITIONS
     topics = [
         OffsetFetchResponseTopic(
@@ -122,7 +124,8 @@ def _single_form(group: OffsetFetchResponseGroup, version: int) -> OffsetFetchRe
     return OffsetFetchResponse(topics=topics, error_code=group.error_code)
 
 
-def _refused(topic: OffsetFetchRequestTopics, error: ErrorCode) -> OffsetFetchResponseTopics:
+def refused_topic(topic: OffsetFetchRequestTopics, error: ErrorCode) -> OffsetFetchResponseTopics:
+    """The answer for each partition of a topic."""
     return OffsetFetchResponseTopics(
         name=topic.name,
         topic_id=topic.topic_id,

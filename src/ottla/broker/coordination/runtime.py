@@ -120,6 +120,16 @@ class CoordinatorRuntime(Generic[ShardT]):
         return sorted(self._loaded)
 
     @property
+    def serving(self) -> list[ShardT]:
+        """The shards themselves, for a look at them."""
+        return [loaded.shard for loaded in self._loaded.values() if self._is_still_led(loaded)]
+
+    @property
+    def loading_count(self) -> int:
+        """How many are being read."""
+        return len(self._loading)
+
+    @property
     def is_loading(self) -> bool:
         """Whether any is being read."""
         return bool(self._loading)
