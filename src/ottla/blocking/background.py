@@ -133,10 +133,9 @@ class Background:
 
     def stop(self) -> None:
         """End the loop and the thread; what still runs there is cancelled."""
-        try:
+        # One that ended by itself may still be telling of it.
+        with suppress(BackgroundLostError):
             self.post(lambda: self._end.set())
-        except BackgroundLostError:
-            return
         if not self.is_here:
             self._thread.join(STOP_S_MAX)
 

@@ -78,6 +78,8 @@ class Call(Generic[T]):
         self._task: asyncio.Task[T] | None = None
         self._mail: SimpleQueue[_Job | Outcome[T]] = SimpleQueue()
         self._job: _Job | None = None
+        self._open: _Job | None = None
+        """What the coroutine has asked for and not been told."""
         self._nested: _Nested | None = None
         self._lost: BaseException | None = None
         self._value: list[T] = []
@@ -136,8 +138,12 @@ class Call(Generic[T]):
         self._is_given_up = True
         self._cancel(reason)
         self._give_back()
-        if not self._is_begun:
-            # Interrupted before the loop was asked to: it never will be.
+        if self._open is not None:
+            # What was asked for may have been taken from the mail just before the interrupt.
+            self._open.asked.put_nowait(Outcome(error=_caller_is_gone()))
+        if self._task is None:
+            # Interrupted before the loop was asked to begin, which it never will be; or when the
+            # outcome had been taken from the mail, and got lost.
             self.lose(reason)
 
     def _give_back(self) -> None:
@@ -149,7 +155,9 @@ class Call(Generic[T]):
 
         What it asks for is, where that runs by then: it gets the reason.
         """
-        job = _Job(function)
+        if self._is_given_up:
+            raise _caller_is_gone()
+        job = self._open = _Job(function)
         self._mail.put(job)
         cancelled: asyncio.CancelledError | None = None
         while True:
@@ -160,6 +168,7 @@ class Call(Generic[T]):
                 await self._do(asked)
             except asyncio.CancelledError as error:
                 cancelled = error
+        self._open = None
         if cancelled is not None:
             raise cancelled
         return asked.result()
@@ -217,7 +226,7 @@ class Call(Generic[T]):
         try:
             self._loop.call_soon_threadsafe(self._abandon, reason)
             while isinstance(mail := self._mail.get(timeout=CANCEL_S_MAX), _Job):
-                self._answer(mail, Outcome(error=asyncio.CancelledError("the caller is gone")))
+                self._answer(mail, Outcome(error=_caller_is_gone()))
         except Empty:
             _log.warning("a call that was given up does not end")
         except RuntimeError:
@@ -244,6 +253,10 @@ class Call(Generic[T]):
             return nested.told.get().result()
         finally:
             self._nested = None
+
+
+def _caller_is_gone() -> asyncio.CancelledError:
+    return asyncio.CancelledError("the caller is gone")
 
 
 async def _outcome(work: Work[Any]) -> Outcome[Any]:

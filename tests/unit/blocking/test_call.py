@@ -108,3 +108,27 @@ def test_what_was_asked_for_ends_with_the_thread_that_would_do_it(
     with pytest.raises(told):
         asking.finish()
     assert asking.told == [BackgroundLostError, BackgroundLostError]
+
+
+def lose_mail(call: Call[Any]) -> None:
+    """As where a signal interrupts between the taking of mail and its first use."""
+    call._mail.get(timeout=10)
+
+
+def test_an_outcome_that_an_interrupt_loses_is_not_waited_for(
+    background: Background, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = background.begin(done)
+    lose_mail(call)
+    call.give_up(KeyboardInterrupt())
+    assert caplog.messages == []
+
+
+def test_a_question_that_an_interrupt_loses_is_answered_for_the_caller(
+    background: Background, caplog: pytest.LogCaptureFixture
+) -> None:
+    asking = Asking(background, done)
+    lose_mail(asking.call)
+    asking.call.give_up(KeyboardInterrupt())
+    assert caplog.messages == []
+    assert asking.told == []

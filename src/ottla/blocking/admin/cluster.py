@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ottla.blocking.client import Runner
-from ottla.client.admin.cluster import ClusterDescription, FeatureDescription, FeatureUpdate
+from ottla.client.admin.cluster import (
+    ApiRange,
+    ClusterDescription,
+    FeatureDescription,
+    FeatureUpdate,
+)
 from ottla.client.admin.cluster import ClusterItself as AsyncioClusterItself
 from ottla.client.admin.outcomes import Outcomes
 from ottla.client.admin.quorum import QuorumDescription
@@ -43,6 +48,12 @@ class ClusterItself:
     def features(self, *, timeout_s: float | None = None) -> Mapping[str, FeatureDescription]:
         """Features by name (Kafka 2.7)."""
         return self._run(lambda: self._inner.features(timeout_s=timeout_s))
+
+    def api_versions(
+        self, brokers: Collection[int] | None = None, *, timeout_s: float | None = None
+    ) -> Outcomes[int, Mapping[int, ApiRange]]:
+        """The APIs that these brokers take, or all; by broker, then by the API's key."""
+        return self._run(lambda: self._inner.api_versions(brokers, timeout_s=timeout_s))
 
     def update_features(
         self,

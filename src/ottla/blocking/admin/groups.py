@@ -16,6 +16,7 @@ from ottla.client.admin.groups import Groups as AsyncioGroups
 from ottla.client.admin.groups import MemberToRemove
 from ottla.client.admin.offset_resets import OffsetReset, ResetTo
 from ottla.client.admin.outcomes import Outcomes
+from ottla.client.admin.rebalances import RebalanceDescription
 from ottla.client.offset_and_metadata import OffsetAndMetadata
 
 
@@ -144,6 +145,15 @@ class Groups:
         return self._run(
             lambda: self._inner.plan_reset(group_id, to, partitions, timeout_s=timeout_s)
         )
+
+    def rebalances(
+        self, group_id: str, *, timeout_s: float | None = None
+    ) -> tuple[RebalanceDescription, ...]:
+        """The last rebalances of a group and their causes, the newest last. Only Ottla knows them.
+
+        Raises UnsupportedByBrokerError elsewhere, GROUP_ID_NOT_FOUND for a group that is not there.
+        """
+        return self._run(lambda: self._inner.rebalances(group_id, timeout_s=timeout_s))
 
     def remove_members(
         self,

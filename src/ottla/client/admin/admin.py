@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from msgspec.structs import fields
 
 from ottla.base.errors import UserError
 from ottla.client.address import Address
-from ottla.client.admin.acls import Acls
 from ottla.client.admin.asking import Asking
-from ottla.client.admin.client_metrics import ClientMetrics
-from ottla.client.admin.cluster import ClusterItself
-from ottla.client.admin.configs import Configs
-from ottla.client.admin.credentials import Credentials
-from ottla.client.admin.groups import Groups
-from ottla.client.admin.log_dirs import LogDirs
-from ottla.client.admin.offsets import Offsets
-from ottla.client.admin.partitions import Partitions
-from ottla.client.admin.producers import Producers
-from ottla.client.admin.quotas import Quotas
-from ottla.client.admin.records import Records
-from ottla.client.admin.tokens import Tokens
-from ottla.client.admin.topics import Topics
-from ottla.client.admin.transactions import Transactions
 from ottla.client.cluster import Cluster
 from ottla.client.options import ClusterOptions
+
+if TYPE_CHECKING:
+    from ottla.client.admin.acls import Acls
+    from ottla.client.admin.client_metrics import ClientMetrics
+    from ottla.client.admin.cluster import ClusterItself
+    from ottla.client.admin.configs import Configs
+    from ottla.client.admin.credentials import Credentials
+    from ottla.client.admin.groups import Groups
+    from ottla.client.admin.log_dirs import LogDirs
+    from ottla.client.admin.offsets import Offsets
+    from ottla.client.admin.partitions import Partitions
+    from ottla.client.admin.producers import Producers
+    from ottla.client.admin.quotas import Quotas
+    from ottla.client.admin.records import Records
+    from ottla.client.admin.tokens import Tokens
+    from ottla.client.admin.topics import Topics
+    from ottla.client.admin.transactions import Transactions
 
 
 class Admin:
@@ -54,22 +57,99 @@ class Admin:
         self._bootstrap = bootstrap
         self._cluster: Cluster | None = None
         self._is_closed = False
-        self._asking = asking = Asking()
-        self.topics = Topics(asking)
-        self.records = Records(asking)
-        self.offsets = Offsets(asking)
-        self.groups = Groups(asking, self.offsets)
-        self.configs = Configs(asking)
-        self.producers = Producers(asking)
-        self.transactions = Transactions(asking, self.topics, self.producers)
-        self.log_dirs = LogDirs(asking)
-        self.cluster = ClusterItself(asking)
-        self.partitions = Partitions(asking)
-        self.quotas = Quotas(asking)
-        self.credentials = Credentials(asking)
-        self.acls = Acls(asking)
-        self.tokens = Tokens(asking)
-        self.client_metrics = ClientMetrics(self.configs)
+        self._asking = Asking()
+
+    # -- subjects, each imported when it is first asked for: commands start at once ---------------
+
+    @cached_property
+    def topics(self) -> Topics:
+        from ottla.client.admin.topics import Topics
+
+        return Topics(self._asking)
+
+    @cached_property
+    def records(self) -> Records:
+        from ottla.client.admin.records import Records
+
+        return Records(self._asking)
+
+    @cached_property
+    def offsets(self) -> Offsets:
+        from ottla.client.admin.offsets import Offsets
+
+        return Offsets(self._asking)
+
+    @cached_property
+    def groups(self) -> Groups:
+        from ottla.client.admin.groups import Groups
+
+        return Groups(self._asking, self.offsets)
+
+    @cached_property
+    def configs(self) -> Configs:
+        from ottla.client.admin.configs import Configs
+
+        return Configs(self._asking)
+
+    @cached_property
+    def producers(self) -> Producers:
+        from ottla.client.admin.producers import Producers
+
+        return Producers(self._asking)
+
+    @cached_property
+    def transactions(self) -> Transactions:
+        from ottla.client.admin.transactions import Transactions
+
+        return Transactions(self._asking, self.topics, self.producers)
+
+    @cached_property
+    def log_dirs(self) -> LogDirs:
+        from ottla.client.admin.log_dirs import LogDirs
+
+        return LogDirs(self._asking)
+
+    @cached_property
+    def cluster(self) -> ClusterItself:
+        from ottla.client.admin.cluster import ClusterItself
+
+        return ClusterItself(self._asking)
+
+    @cached_property
+    def partitions(self) -> Partitions:
+        from ottla.client.admin.partitions import Partitions
+
+        return Partitions(self._asking)
+
+    @cached_property
+    def quotas(self) -> Quotas:
+        from ottla.client.admin.quotas import Quotas
+
+        return Quotas(self._asking)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        from ottla.client.admin.credentials import Credentials
+
+        return Credentials(self._asking)
+
+    @cached_property
+    def acls(self) -> Acls:
+        from ottla.client.admin.acls import Acls
+
+        return Acls(self._asking)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        from ottla.client.admin.tokens import Tokens
+
+        return Tokens(self._asking)
+
+    @cached_property
+    def client_metrics(self) -> ClientMetrics:
+        from ottla.client.admin.client_metrics import ClientMetrics
+
+        return ClientMetrics(self.configs)
 
     # -- life ------------------------------------------------------------------------------------
 

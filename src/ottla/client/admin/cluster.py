@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -69,6 +69,15 @@ class FeatureDescription(Struct, frozen=True, kw_only=True):
     """None for a feature that the broker does not know."""
     level: int
     """0 for one that is off."""
+    epoch: int | None = None
+    """How old what the broker says of levels is: it grows with the metadata log."""
+
+
+class ApiRange(Struct, frozen=True):
+    """The versions of an API that a broker takes, both ends included."""
+
+    first: int
+    last: int
 
 
 class FeatureUpgrade(IntEnum):
@@ -141,6 +150,24 @@ class ClusterItself:
             return _features(response)
 
         return await self._asking.any_one(ask, about="the features", timeout_s=timeout_s)
+
+    async def api_versions(
+        self, brokers: Collection[int] | None = None, *, timeout_s: float | None = None
+    ) -> Outcomes[int, Mapping[int, ApiRange]]:
+        """The APIs that these brokers take, or all; by broker, then by the API's key."""
+
+        async def ask(node: Connection) -> Mapping[int, ApiRange]:
+            request = ApiVersionsRequest(
+                client_software_name="ottla", client_software_version=__version__
+            )
+            response = await node.call(request, ApiVersionsResponse, at_most=_FEATURES_MAX)
+            check(response.error_code, None, f"the APIs of {node.address}")
+            return {
+                told.api_key: ApiRange(told.min_version, told.max_version)
+                for told in response.api_keys
+            }
+
+        return await self._asking.at_brokers(brokers, ask, timeout_s=timeout_s)
 
     async def update_features(
         self,
@@ -237,12 +264,14 @@ def _cluster(
 def _features(response: ApiVersionsResponse) -> dict[str, FeatureDescription]:
     supported = {each.name: each for each in response.supported_features}
     levels = {each.name: each.max_version_level for each in response.finalized_features}
+    has_epoch = response.finalized_features_epoch >= 0
     return {
         name: FeatureDescription(
             name=name,
             min_level=supported[name].min_version if name in supported else None,
             max_level=supported[name].max_version if name in supported else None,
             level=levels.get(name, 0),
+            epoch=response.finalized_features_epoch if has_epoch else None,
         )
         for name in sorted(supported.keys() | levels.keys())
     }

@@ -22,6 +22,7 @@ from ottla.client.admin.group_offsets import GroupOffsets
 from ottla.client.admin.offset_resets import OffsetReset, ResetTo
 from ottla.client.admin.offsets import Offsets
 from ottla.client.admin.outcomes import Answers, Outcomes, check, verdict
+from ottla.client.admin.rebalances import RebalanceDescription, describe_rebalances
 from ottla.client.admin.routes import ToCoordinators
 from ottla.client.connection import Connection
 from ottla.client.coordinators import CoordinatorKind
@@ -141,6 +142,21 @@ class Groups:
             }
 
         return await self._asking.each(group_ids, self._route(), ask, timeout_s=timeout_s)
+
+    async def rebalances(
+        self, group_id: str, *, timeout_s: float | None = None
+    ) -> tuple[RebalanceDescription, ...]:
+        """The last rebalances of a group and their causes, the newest last. Only Ottla knows them.
+
+        Raises UnsupportedByBrokerError elsewhere, GROUP_ID_NOT_FOUND for a group that is not there.
+        """
+        route = ToCoordinators[str](self._asking.cluster, CoordinatorKind.GROUP, lambda _: group_id)
+        return await self._asking.one(
+            route,
+            lambda node: describe_rebalances(node, group_id),
+            about=f"the rebalances of {group_id!r}",
+            timeout_s=timeout_s,
+        )
 
     # -- offsets ---------------------------------------------------------------------------------
 
