@@ -47,6 +47,14 @@ format: setup ## Put the code into shape
 interop: setup ## Real clients in bulk: librdkafka, kafka-python, aiokafka, kcat, and Java's where a JVM is
 	$(RUN) -m pytest -m interop $(TESTS)
 
+.PHONY: conformance
+conformance: setup ## Write docs/conformance.md anew: what of Apache Kafka is here
+	$(RUN) -m tests.conformance
+
+.PHONY: metrics-page
+metrics-page: setup ## Write the tables of docs/operating/metrics.md anew
+	$(RUN) -m tests.metrics_page
+
 .PHONY: soak
 soak: setup ## What takes minutes each: librdkafka's slow tests, groups of twenty, older transactions, new seeds (half an hour)
 	$(RUN) -m pytest -m soak $(TESTS)
@@ -62,6 +70,10 @@ librdkafka: ## Build librdkafka's own test suite into .librdkafka (3 minutes; ne
 .PHONY: kafka-python-suite
 kafka-python-suite: setup ## Fetch kafka-python's own integration tests into .kafka-python
 	tests/interop/kafka_python_suite/fetch.sh $(RUN) .kafka-python
+
+.PHONY: cli-reference
+cli-reference: setup ## Write docs/operating/cli.md anew from the commands' help
+	$(RUN) -m tests.cli_reference
 
 .PHONY: bench
 bench: setup ## Measure: requests, bytes, memory, start-up, beside the machine's own floors

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -77,11 +78,20 @@ def is_used(place: Place) -> bool:
 
 
 def format_option(function: Callable[..., None]) -> Callable[..., None]:
-    """For people or for programs."""
+    """For people or for programs: lets a command take `output`, "table" or "json"."""
+
+    @wraps(function)
+    def command(*, output: str, as_json: bool, **rest: Any) -> None:
+        function(output="json" if as_json else output, **rest)
+
+    command = click.option("--json", "as_json", is_flag=True, help="Short for --output json.")(
+        command
+    )
     return click.option(
         "--output",
+        "-o",
         type=click.Choice(["table", "json"]),
         default="table",
         show_default=True,
         help="Tables for people, or one JSON object a line for programs.",
-    )(function)
+    )(command)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 import click
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+DEFAULT_BOOTSTRAP: Final = "localhost:9092"
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
 
 _BROKER_OPTIONS = (
     click.option(
@@ -33,6 +34,13 @@ _BROKER_OPTIONS = (
         "reached: a name behind a proxy, a container's published port.",
     ),
     click.option(
+        "--http",
+        multiple=True,
+        metavar="HOST:PORT",
+        help="Serve /metrics for Prometheus, /health/live and /health/ready there, to whoever "
+        "asks.",
+    ),
+    click.option(
         "--set",
         "assignments",
         multiple=True,
@@ -51,6 +59,13 @@ _BROKER_OPTIONS = (
         show_default=True,
         help="How much to tell on standard error.",
     ),
+    click.option(
+        "--log-format",
+        type=click.Choice(LOG_FORMATS),
+        default="text",
+        show_default=True,
+        help="Lines for people, or an object of JSON a line for programs.",
+    ),
 )
 
 
@@ -60,9 +75,11 @@ class BrokerOptions(NamedTuple):
     data_dir: Path | None
     listen: tuple[str, ...]
     advertise: tuple[str, ...]
+    http: tuple[str, ...]
     assignments: tuple[str, ...]
     config: Path | None
     log_level: str
+    log_format: str
 
     def run(self) -> None:
         """Run the broker until it is told to stop. Raises UserError."""
@@ -74,9 +91,10 @@ class BrokerOptions(NamedTuple):
             data_dir=self.data_dir,
             listen=self.listen,
             advertise=self.advertise,
+            http=self.http,
             assignments=self.assignments,
         )
-        run_broker(texts, log_level=self.log_level)
+        run_broker(texts, log_level=self.log_level, log_format=self.log_format)
 
 
 def broker_options(function: Callable[[BrokerOptions], None]) -> Callable[..., None]:
@@ -91,22 +109,48 @@ def broker_options(function: Callable[[BrokerOptions], None]) -> Callable[..., N
     return command
 
 
-def bootstrap_option(function: Function) -> Function:
-    """Where the cluster is."""
-    return click.option(
+class ClusterOptions(NamedTuple):
+    """Which cluster a command talks to, and how."""
+
+    bootstrap: str
+    client: Mapping[str, object]
+    """Keyword arguments of our clients; `cli.cluster` gives each client those that it knows."""
+
+
+_CLUSTER_OPTIONS = (
+    click.option(
         "--bootstrap-server",
         "-b",
         "bootstrap",
-        default="localhost:9092",
         envvar="OTTLA_BOOTSTRAP_SERVER",
-        show_default=True,
         metavar="HOST:PORT[,…]",
-        help="Any node of the cluster; also OTTLA_BOOTSTRAP_SERVER.",
-    )(function)
+        help="Any node of the cluster; also OTTLA_BOOTSTRAP_SERVER.  [default: localhost:9092]",
+    ),
+    click.option(
+        "--command-config",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="A .properties file with settings of Kafka's clients.",
+    ),
+)
 
 
-def json_option(function: Function) -> Function:
-    """Print for programs rather than for people."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")(
-        function
-    )
+def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take which cluster it talks to, as `cluster: ClusterOptions`."""
+
+    @wraps(function)
+    def command(*, bootstrap: str | None, command_config: Path | None, **rest: Any) -> None:
+        function(cluster=cluster_of(bootstrap, command_config), **rest)
+
+    for option in reversed(_CLUSTER_OPTIONS):
+        command = option(command)
+    return command
+
+
+def cluster_of(bootstrap: str | None, command_config: Path | None) -> ClusterOptions:
+    """What was typed, or else the file says, or else is usual. Raises UserError for the file."""
+    of_file, client = None, dict[str, object]()
+    if command_config is not None:
+        from ottla.cli.command_config import read_command_config
+
+        of_file, client = read_command_config(command_config)
+    return ClusterOptions(bootstrap or of_file or DEFAULT_BOOTSTRAP, client)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from types import ModuleType
+from typing import Final
 
 import click
+
+SUMMARY_CHARACTERS_MAX: Final = 100
 
 
 class PathGroup(click.Group):
@@ -31,6 +34,22 @@ class PathGroup(click.Group):
         command = module.command
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_section(ctx, formatter, "Commands", self.list_commands(ctx))
+
+    def format_section(
+        self, ctx: click.Context, formatter: click.HelpFormatter, title: str, names: list[str]
+    ) -> None:
+        """List these commands under a title, with all of their first sentence."""
+        rows = []
+        for name in names:
+            command = self.get_command(ctx, name)
+            assert command is not None
+            rows.append((name, command.get_short_help_str(limit=SUMMARY_CHARACTERS_MAX)))
+        if rows:
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -1,14 +1,17 @@
-"""A package of commands, made for a test."""
+"""A package of commands, made for a test; and the real ones on a broker in memory."""
 
 from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from ottla.testing import TemporaryBroker
+from tests.support.command_line import CommandLine
 
 Commands = Callable[[Mapping[str, str]], ModuleType]
 
@@ -29,3 +32,20 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
         return importlib.import_module(name)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def shared_line() -> Iterator[CommandLine]:
+    """One broker for all tests of a file that give names of their own to what they make.
+
+    Not one for all files: while it runs, what the broker's packages log is diverted to it.
+    """
+    with TemporaryBroker(form="memory") as broker:
+        yield CommandLine(broker)
+
+
+@pytest.fixture
+def line() -> Iterator[CommandLine]:
+    """A broker of its own, for tests that look at all there is."""
+    with TemporaryBroker(form="memory") as broker:
+        yield CommandLine(broker)

@@ -31,7 +31,7 @@ def command(typed: list[BrokerOptions]) -> click.Command:
 
 def test_nothing_is_needed(command: click.Command, typed: list[BrokerOptions]) -> None:
     assert CliRunner().invoke(command, []).exit_code == 0
-    assert typed == [BrokerOptions(None, (), (), (), None, "info")]
+    assert typed == [BrokerOptions(None, (), (), (), (), None, "info", "text")]
 
 
 def test_addresses_and_settings_may_be_given_more_than_once(
@@ -41,16 +41,30 @@ def test_addresses_and_settings_may_be_given_more_than_once(
     file.write_text("num.partitions=2\\n")
     arguments = ["--listen", "IN://:1", "--listen", ":2", "--advertise", "IN://a:1"]
     arguments += ["--set", "a=1", "--set", "b=2", "--data-dir", "d", "--config", str(file)]
-    assert CliRunner().invoke(command, [*arguments, "--log-level", "debug"]).exit_code == 0
+    arguments += ["--http", ":8", "--http", "b:9", "--log-level", "debug", "--log-format", "json"]
+    assert CliRunner().invoke(command, arguments).exit_code == 0
     (options,) = typed
     assert options == BrokerOptions(
-        Path("d"), ("IN://:1", ":2"), ("IN://a:1",), ("a=1", "b=2"), file, "debug"
+        Path("d"),
+        ("IN://:1", ":2"),
+        ("IN://a:1",),
+        (":8", "b:9"),
+        ("a=1", "b=2"),
+        file,
+        "debug",
+        "json",
     )
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--config", "nosuch.properties"], ["--log-level", "loud"], ["--listen"], ["extra"]],
+    [
+        ["--config", "nosuch.properties"],
+        ["--log-level", "loud"],
+        ["--log-format", "xml"],
+        ["--listen"],
+        ["extra"],
+    ],
 )
 def test_what_cannot_be_is_wrong_usage(
     command: click.Command, typed: list[BrokerOptions], arguments: list[str]

@@ -43,7 +43,7 @@ def test_a_whole_directory_is_whole(place: Path) -> None:
 def test_what_is_wrong_is_told_with_file_and_position(place: Path) -> None:
     log = tear(place)
     result = run("log", "verify", place, "--output", "json")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     (finding,) = lines(result)
     assert finding["file"] == str(log)
     assert finding["position"] == log.stat().st_size - 4
@@ -54,7 +54,7 @@ def test_what_is_wrong_is_told_with_file_and_position(place: Path) -> None:
 def test_a_folder_or_a_file_can_be_checked_alone(place: Path, part: str) -> None:
     assert run("log", "verify", place / part).exit_code == 0
     tear(place)
-    assert run("log", "verify", place / part).exit_code == 1
+    assert run("log", "verify", place / part).exit_code == 3
     assert run("log", "verify", place / f"rolled-0/{80:020d}.log").exit_code == 0
 
 
@@ -62,7 +62,7 @@ def test_a_dry_run_changes_nothing_and_a_repair_mends(place: Path) -> None:
     log = tear(place)
     torn = log.read_bytes()
     dry = run("log", "repair", place, "--dry-run", "--output", "json")
-    assert dry.exit_code == 1
+    assert dry.exit_code == 3
     assert "cut" in {line["action"] for line in lines(dry)}
     assert log.read_bytes() == torn
     assert run("log", "repair", place, "--yes").exit_code == 0
@@ -89,7 +89,7 @@ def test_a_directory_in_use_is_read_with_a_warning_and_not_repaired(
     assert "in use by a running broker" in shown.stderr
     refused = run("log", "repair", place, "--yes")
     assert "in use by a running broker" in str(refused.exception)
-    assert run("migrate", "check", place).exit_code == 1
+    assert run("migrate", "check", place).exit_code == 3
 
 
 def test_a_dump_shows_records_for_people_and_for_programs(place: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_dump_shows_records_for_people_and_for_programs(place: Path) -> None:
 
 
 def test_a_dump_of_a_whole_directory_shows_every_file_that_it_knows(place: Path) -> None:
-    found = lines(run("log", "dump", place, "--output", "json"))
+    found = lines(run("log", "dump", place, "--json"))
     files = {Path(str(line["file"])).name for line in found}
     assert {"meta.properties", "quorum-state", "bootstrap.checkpoint"} <= files
     assert {"recovery-point-offset-checkpoint", "leader-epoch-checkpoint"} <= files
@@ -124,5 +124,5 @@ def test_moving_in_is_checked(place: Path) -> None:
     assert "GoldenClusterIdAAAAAAAA" in result.stdout
     shutil.rmtree(place / "rolled-0")
     blocked = run("migrate", "check", place, "--output", "json")
-    assert blocked.exit_code == 1
+    assert blocked.exit_code == 3
     assert "blocks" in {line["fate"] for line in lines(blocked)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 from collections.abc import Callable
 
@@ -23,6 +25,10 @@ FILES = {
     "refused.py": HEAD + "raise UserError('the port is taken: choose another')",
     "protocol.py": HEAD + "raise ProtocolError(ErrorCode.INVALID_REQUEST, 'it was odd')",
     "bug.py": HEAD + "raise RuntimeError('a mistake of ours')",
+    "interrupted.py": HEAD + "raise KeyboardInterrupt",
+    "asks.py": HEAD + "click.confirm('Really?')",
+    "unread.py": HEAD + "raise BrokenPipeError",
+    "found.py": HEAD + "raise SystemExit(3)",
 }
 
 
@@ -62,6 +68,24 @@ def test_a_bug_keeps_its_traceback(run: Run) -> None:
         run("bug")
 
 
+def test_an_interrupt_is_130_without_a_word(run: Run) -> None:
+    assert run("interrupted") == (130, "", "\n")
+
+
+def test_a_question_that_is_interrupted_is_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    code, _, errors = run("asks")
+    assert (code, errors) == (130, "\n")
+
+
+def test_a_reader_that_goes_away_is_quiet(run: Run) -> None:
+    assert run("unread") == (141, "", "")
+
+
+def test_a_command_says_by_its_code_what_it_found(run: Run) -> None:
+    assert run("found") == (3, "", "")
+
+
 @pytest.mark.parametrize("arguments", [["nosuch"], ["fine", "--nosuch"], ["fine", "extra"]])
 def test_wrong_usage_is_2_with_a_way_to_help(run: Run, arguments: list[str]) -> None:
     code, output, errors = run(*arguments)
@@ -79,3 +103,24 @@ def test_help_says_how_to_begin(run: Run) -> None:
     code, output, _ = run("--help")
     assert code == 0
     assert "ottla serve" in output
+
+
+def test_the_short_form_of_help_is_everywhere(run: Run) -> None:
+    for arguments in (["-h"], ["fine", "-h"]):
+        code, output, _ = run(*arguments)
+        assert code == 0
+        assert "Usage: " in output
+
+
+def test_commands_are_listed_by_what_they_are_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ottla", "--help"])
+    with pytest.raises(SystemExit):
+        door.main()
+    told = capsys.readouterr().out
+    titles = [line for line in told.splitlines() if line.endswith(":") and line[0] != " "]
+    assert titles[1:] == [f"{title}:" for title in (*door.SECTIONS, door.ELSE)]
+    listed = re.findall(r"^  ([a-z-]+)  ", told, re.MULTILINE)
+    assert sorted(listed) == sorted({*listed})
+    assert {"serve", "topic", "acl", "completion", "log"} <= {*listed}

@@ -22,5 +22,6 @@ def command(options: BrokerOptions) -> None:
     ottla broker --listen INSIDE://0.0.0.0:9092 --listen OUTSIDE://0.0.0.0:19092 \\
                  --advertise OUTSIDE://localhost:19092
     ottla broker --listen localhost:0 --set num.partitions=8 --config broker.properties
+    ottla broker --http :9644 --log-format json
     """
     options.run()

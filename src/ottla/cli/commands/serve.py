@@ -20,6 +20,7 @@ def command(options: BrokerOptions) -> None:
     \b
     ottla serve
     ottla serve --listen 0.0.0.0:9092 --data-dir /var/lib/ottla
+    ottla serve --http localhost:9644
     """
     if options.config is None:
         options = options._replace(

@@ -11,6 +11,7 @@ import click
 
 from ottla.base.errors import UserError
 from ottla.cli.data_paths import PATHS, Place, format_option, places
+from ottla.cli.exit_codes import Exit
 from ottla.cli.output import print_table
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def command(
     Cuts torn tails, rebuilds indexes, leader epochs and transaction indexes from the batches, sets
     bad producer snapshots aside, settles interrupted compactions. What is cut or replaced stays
     beside the log as FILE.POSITION.damaged. Refuses while a broker uses the directory. Exit code
-    1 where something stays wrong, or with --dry-run where something would be done.
+    1 where something stays wrong, 3 where --dry-run found something to do.
 
     \b
     ottla log repair data --dry-run
@@ -57,7 +58,7 @@ def command(
         except OSError as error:
             raise UserError(f"cannot repair {place.located.path}: {error.strerror}") from error
     if not is_whole:
-        sys.exit(1)
+        sys.exit(Exit.FOUND if dry_run else Exit.REFUSED)
 
 
 def _repair_place(

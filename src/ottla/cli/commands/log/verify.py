@@ -11,6 +11,7 @@ import click
 
 from ottla.base.errors import UserError
 from ottla.cli.data_paths import PATHS, Place, format_option, places, warn_where_in_use
+from ottla.cli.exit_codes import Exit
 from ottla.cli.output import print_table
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def command(paths: tuple[Path, ...], output: str) -> None:
     """Report every inconsistency in a data directory, a partition's folder, or around one file.
 
     Everything is read: each batch and record, each index entry, the producer snapshots, the leader
-    epochs, and the checkpoints, all held against each other. Changes nothing. Exit code 1 where
+    epochs, and the checkpoints, all held against each other. Changes nothing. Exit code 3 where
     something is wrong.
 
     \b
@@ -46,7 +47,7 @@ def command(paths: tuple[Path, ...], output: str) -> None:
             raise UserError(f"cannot read {place.located.path}: {error.strerror}") from error
     print_findings(findings, output)
     if findings:
-        sys.exit(1)
+        sys.exit(Exit.FOUND)
 
 
 def verify_place(disk: Disk, place: Place) -> list[Finding]:

@@ -10,6 +10,7 @@ import click
 
 from ottla.base.errors import UserError
 from ottla.cli.data_paths import format_option
+from ottla.cli.exit_codes import Exit
 from ottla.cli.output import print_table
 
 COLUMNS = ("fate", "subject", "detail")
@@ -22,7 +23,7 @@ def command(directory: Path, output: str) -> None:
     """Say what of a Kafka data directory will carry over, before anything is moved.
 
     DIR is the log.dirs folder of a single-node Apache Kafka 4 in KRaft mode that has stopped.
-    Changes nothing. Exit code 0 where `ottla serve --data-dir DIR` can go on with it, 1 where
+    Changes nothing. Exit code 0 where `ottla serve --data-dir DIR` can go on with it, 3 where
     something blocks.
 
     \b
@@ -44,4 +45,4 @@ def command(directory: Path, output: str) -> None:
     else:
         print_table(COLUMNS, ([str(cell) for cell in item] for item in items))
     if any(item.fate is Fate.BLOCKS for item in items):
-        sys.exit(1)
+        sys.exit(Exit.FOUND)

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ottla.base.errors import ErrorCode
 from ottla.base.ids import ZERO_UUID, format_uuid
 from ottla.cli.cluster import ask
-from ottla.cli.options import bootstrap_option, json_option
-from ottla.cli.output import error_name, print_json, reason, refuse
+from ottla.cli.completion import topic_settings
+from ottla.cli.options import ClusterOptions, cluster_options
+from ottla.cli.output import Output, error_name, output_option, reason, refuse
+from ottla.cli.passing_over import without
+from ottla.cli.typed_texts import key_values, number_list
 
 if TYPE_CHECKING:
     from ottla.client.admin.outcomes import Outcomes
@@ -18,56 +22,83 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME…")
-@click.option("--partitions", "-p", type=int, default=-1, help="How many; the broker's default.")
 @click.option(
-    "--replication-factor", "-r", type=int, default=-1, help="Replicas; the broker's default."
+    "--partitions", "-p", type=int, default=-1, help="How many; else what the broker is set to."
 )
 @click.option(
-    "--config", "-c", "configs", multiple=True, metavar="KEY=VALUE", help="A setting of the topic."
+    "--replication-factor",
+    "-r",
+    type=int,
+    default=-1,
+    help="Replicas; else what the broker is set to.",
 )
+@click.option(
+    "--replicas",
+    "placed",
+    multiple=True,
+    metavar="BROKER,…",
+    help="Brokers of one partition, the preferred leader first; once for each, in order.",
+)
+@click.option(
+    "--config",
+    "-c",
+    "configs",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the topic.",
+    shell_complete=topic_settings,
+)
+@click.option("--if-not-exists", is_flag=True, help="A topic that is there already is fine.")
 @click.option("--validate-only", is_flag=True, help="Only say whether it could be created.")
-@bootstrap_option
-@json_option
+@cluster_options
+@output_option
 def command(
     names: tuple[str, ...],
     partitions: int,
     replication_factor: int,
+    placed: tuple[str, ...],
     configs: tuple[str, ...],
+    if_not_exists: bool,
     validate_only: bool,
-    bootstrap: str,
-    as_json: bool,
+    cluster: ClusterOptions,
+    output: Output,
 ) -> None:
     """Create topics.
 
     \b
     ottla topic create orders --partitions 8
     ottla topic create prices -c cleanup.policy=compact -c segment.ms=3600000
+    ottla topic create pinned --replicas 1,2 --replicas 2,3
     """
     from ottla.client.admin.topics import NewTopic
 
-    texts = dict(_split(config) for config in configs)
+    if placed and (partitions, replication_factor) != (-1, -1):
+        raise click.UsageError("--replicas says how many there are: leave the numbers out")
+    texts = key_values(configs, "--config")
+    assignments = dict(enumerate(number_list(text, "--replicas") for text in placed))
     wanted = [
         NewTopic(
             name=name,
             partitions=partitions,
             replication_factor=replication_factor,
             configs=texts,
+            assignments=assignments,
         )
         for name in names
     ]
-    outcomes = ask(
-        bootstrap, lambda admin: admin.topics.create(*wanted, validate_only=validate_only)
-    )
-    if as_json:
-        print_json(_as_json(name, outcomes) for name in outcomes)
-    else:
+    outcomes = ask(cluster, lambda admin: admin.topics.create(*wanted, validate_only=validate_only))
+    if if_not_exists:
+        outcomes = without(outcomes, ErrorCode.TOPIC_ALREADY_EXISTS)
+    if output.is_for_people:
         verb = "could create" if validate_only else "created"
         for name in outcomes.done:
-            print(f"{verb} {name}")
+            output.say(f"{verb} {name}")
+    else:
+        output.show((_row(name, outcomes) for name in outcomes), {})
     refuse(outcomes.errors)
 
 
-def _as_json(name: str, outcomes: Outcomes[str, CreatedTopic]) -> dict[str, object]:
+def _row(name: str, outcomes: Outcomes[str, CreatedTopic]) -> dict[str, object]:
     made = outcomes.done.get(name)
     error = outcomes.errors.get(name)
     return {
@@ -78,10 +109,3 @@ def _as_json(name: str, outcomes: Outcomes[str, CreatedTopic]) -> dict[str, obje
         "error": error_name(error),
         "message": None if error is None else reason(error),
     }
-
-
-def _split(config: str) -> tuple[str, str]:
-    key, equals, value = config.partition("=")
-    if not equals:
-        raise click.BadParameter(f"takes KEY=VALUE, not {config!r}", param_hint="--config")
-    return key.strip(), value.strip()

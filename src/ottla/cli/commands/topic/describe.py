@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -9,38 +10,75 @@ import click
 from ottla.base.errors import UserError
 from ottla.base.ids import ZERO_UUID, format_uuid
 from ottla.cli.cluster import ask
-from ottla.cli.options import bootstrap_option, json_option
-from ottla.cli.output import error_name, print_json, print_table, refuse
+from ottla.cli.completion import TOPICS
+from ottla.cli.options import ClusterOptions, cluster_options
+from ottla.cli.output import Output, error_name, output_option, refuse
 
 if TYPE_CHECKING:
-    from ottla.client.admin import Admin
+    from ottla.client.admin.admin import Admin
     from ottla.client.admin.configs import Settings
     from ottla.client.admin.outcomes import Outcomes
-    from ottla.client.admin.topic_descriptions import TopicDescription
+    from ottla.client.admin.topic_descriptions import PartitionDescription, TopicDescription
+
+COLUMNS = {
+    "partition": "partition",
+    "leader": "leader",
+    "leader_epoch": "epoch",
+    "replicas": "replicas",
+    "isr": "in sync",
+    "offline": "offline",
+}
+PROBLEMS: dict[str, Callable[[PartitionDescription, int], bool]] = {
+    "under-replicated": lambda found, _: len(found.isr) < len(found.replicas),
+    "without-leader": lambda found, _: found.leader < 0,
+    "at-min-isr": lambda found, least: len(found.isr) == least,
+    "under-min-isr": lambda found, least: len(found.isr) < least,
+}
+"""By name, whether a partition has it, with its topic's min.insync.replicas."""
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME…")
-@bootstrap_option
-@json_option
-def command(names: tuple[str, ...], bootstrap: str, as_json: bool) -> None:
-    """Show the partitions of topics, who leads them, and what is set on the topic itself."""
-    described, settings = ask(bootstrap, lambda admin: _describe(admin, names))
+@click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=TOPICS)
+@click.option("--only", type=click.Choice([*PROBLEMS]), help="Partitions with this problem.")
+@click.option("--internal", is_flag=True, help="The brokers' own topics, too, without names.")
+@cluster_options
+@output_option
+def command(
+    names: tuple[str, ...],
+    only: str | None,
+    internal: bool,
+    cluster: ClusterOptions,
+    output: Output,
+) -> None:
+    """Show the partitions of topics, who leads them, and what is set on the topic itself.
+
+    Without names, of all topics.
+
+    \b
+    ottla topic describe orders
+    ottla topic describe orders prices --output yaml
+    ottla topic describe --only under-replicated
+    """
+    described, settings = ask(cluster, lambda admin: _describe(admin, names, internal=internal))
     topics = sorted(described.done.values(), key=lambda topic: topic.name)
-    if as_json:
-        known = [_as_json(topic, settings.get(topic.name, {})) for topic in topics]
-        print_json([*known, *map(_missing_as_json, described.errors.items())])
+    rows = [_row(topic, settings.get(topic.name, {}), only) for topic in topics]
+    if only is not None:
+        rows = [row for row in rows if row["partitions"]]
+    if output.is_for_people:
+        for row in rows:
+            _print(row)
     else:
-        for topic in topics:
-            _print(topic, settings.get(topic.name, {}))
+        output.show([*rows, *map(_missing_row, described.errors.items())], {})
     refuse(described.errors)
 
 
 async def _describe(
-    admin: Admin, names: tuple[str, ...]
+    admin: Admin, names: tuple[str, ...], *, internal: bool
 ) -> tuple[Outcomes[str, TopicDescription], dict[str, Settings]]:
     from ottla.client.admin.config_entries import ConfigResource
 
+    if not names:
+        names = tuple(topic.name for topic in await admin.topics.list(internal=internal))
     described = await admin.topics.describe(*names)
     settings = await admin.configs.describe(*map(ConfigResource.topic, described.done))
     return described, {resource.name: found for resource, found in settings.done.items()}
@@ -54,7 +92,7 @@ def _own(settings: Settings) -> dict[str, str | None]:
     }
 
 
-def _missing_as_json(missing: tuple[str, UserError]) -> dict[str, object]:
+def _missing_row(missing: tuple[str, UserError]) -> dict[str, object]:
     name, error = missing
     return {
         "name": name,
@@ -66,30 +104,19 @@ def _missing_as_json(missing: tuple[str, UserError]) -> dict[str, object]:
     }
 
 
-def _print(topic: TopicDescription, settings: Settings) -> None:
-    own = " ".join(f"{name}={value}" for name, value in _own(settings).items())
-    print(f"{topic.name}  id {format_uuid(topic.topic_id)}  {own}".rstrip())
-    print_table(
-        ("partition", "leader", "epoch", "replicas", "in sync", "offline"),
-        (
-            (
-                str(partition.index),
-                str(partition.leader),
-                str(partition.leader_epoch),
-                _nodes(partition.replicas),
-                _nodes(partition.isr),
-                _nodes(partition.offline),
-            )
-            for partition in topic.partitions
-        ),
-    )
+def _print(row: dict[str, object]) -> None:
+    partitions, configs = row["partitions"], row["configs"]
+    assert isinstance(partitions, list)
+    assert isinstance(configs, dict)
+    own = " ".join(f"{name}={value}" for name, value in configs.items())
+    print(f"{row['name']}  id {row['topic_id']}  {own}".rstrip())
+    Output().show(partitions, COLUMNS)
+    print()
 
 
-def _nodes(nodes: tuple[int, ...]) -> str:
-    return ",".join(map(str, nodes)) or "-"
-
-
-def _as_json(topic: TopicDescription, settings: Settings) -> dict[str, object]:
+def _row(topic: TopicDescription, settings: Settings, only: str | None) -> dict[str, object]:
+    least = settings.get("min.insync.replicas")
+    isr_min = int((least.value if least is not None else None) or 1)
     return {
         "name": topic.name,
         "topic_id": format_uuid(topic.topic_id),
@@ -106,5 +133,6 @@ def _as_json(topic: TopicDescription, settings: Settings) -> dict[str, object]:
                 "offline": partition.offline,
             }
             for partition in topic.partitions
+            if only is None or PROBLEMS[only](partition, isr_min)
         ],
     }

@@ -1,0 +1,1 @@
+"""The cluster itself: its nodes, its quorum, what it offers."""

@@ -1,0 +1,1 @@
+"""Data directories of brokers, and what lies in them."""

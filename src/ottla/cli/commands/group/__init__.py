@@ -1,0 +1,1 @@
+"""Consumer groups: who reads, how far they are, and where they shall go."""

@@ -1,0 +1,1 @@
+"""Who leads partitions, and which brokers hold them."""

@@ -1,0 +1,1 @@
+"""Limits of what users, clients and addresses may ask for."""

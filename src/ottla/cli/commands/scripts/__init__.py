@@ -1,0 +1,1 @@
+"""Kafka's own tools by their names, as kafka-topics.sh, without Java."""

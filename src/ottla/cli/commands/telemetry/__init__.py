@@ -1,0 +1,1 @@
+"""Which metrics clients are asked to push (KIP-714)."""

@@ -1,0 +1,1 @@
+"""Delegation tokens: secrets by which others act for a user."""

@@ -1,0 +1,1 @@
+"""Transactions: open ones, and those that hang."""

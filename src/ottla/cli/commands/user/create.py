@@ -1,0 +1,59 @@
+"""`ottla user create`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ottla.base.errors import UserError
+from ottla.cli.cluster import ask
+from ottla.cli.completion import USERS
+from ottla.cli.nouns.user import has_password, mechanism_of, mechanism_option, password_options
+from ottla.cli.options import ClusterOptions, cluster_options
+from ottla.cli.output import Output, output_option
+
+if TYPE_CHECKING:
+    from ottla.client.admin.admin import Admin
+    from ottla.client.admin.outcomes import Outcomes
+
+
+@click.command()
+@click.argument("user", shell_complete=USERS)
+@mechanism_option
+@password_options
+@cluster_options
+@output_option
+def command(
+    user: str,
+    mechanism: str,
+    password: str,
+    iterations: int,
+    cluster: ClusterOptions,
+    output: Output,
+) -> None:
+    """Give a user a password for SASL/SCRAM. Refused where there is one: `ottla user update`.
+
+    The password is asked for, unless it comes from standard input or --password.
+
+    \b
+    ottla user create alice
+    ottla user create alice --mechanism SCRAM-SHA-256 --password-stdin < secret.txt
+    """
+    from ottla.client.admin.credentials import SetPassword
+
+    wanted = SetPassword(
+        user=user,
+        password=password,
+        mechanism=mechanism_of(mechanism),
+        iterations=iterations,
+    )
+
+    async def change(admin: Admin) -> Outcomes[str, None]:
+        if await has_password(admin, user, wanted.mechanism):
+            raise UserError(
+                f"{user} has a password for {mechanism}: change it with ottla user update"
+            )
+        return await admin.credentials.alter(wanted)
+
+    output.report(ask(cluster, change), "created", item=lambda name: {"user": name})

@@ -1,0 +1,59 @@
+"""`ottla user update`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ottla.base.errors import UserError
+from ottla.cli.cluster import ask
+from ottla.cli.completion import USERS
+from ottla.cli.nouns.user import has_password, mechanism_of, mechanism_option, password_options
+from ottla.cli.options import ClusterOptions, cluster_options
+from ottla.cli.output import Output, output_option
+
+if TYPE_CHECKING:
+    from ottla.client.admin.admin import Admin
+    from ottla.client.admin.outcomes import Outcomes
+
+
+@click.command()
+@click.argument("user", shell_complete=USERS)
+@mechanism_option
+@password_options
+@cluster_options
+@output_option
+def command(
+    user: str,
+    mechanism: str,
+    password: str,
+    iterations: int,
+    cluster: ClusterOptions,
+    output: Output,
+) -> None:
+    """Change a user's password for SASL/SCRAM. Refused where there is none: `ottla user create`.
+
+    The password is asked for, unless it comes from standard input or --password.
+
+    \b
+    ottla user update alice
+    ottla user update alice --mechanism SCRAM-SHA-256 --password-stdin < secret.txt
+    """
+    from ottla.client.admin.credentials import SetPassword
+
+    wanted = SetPassword(
+        user=user,
+        password=password,
+        mechanism=mechanism_of(mechanism),
+        iterations=iterations,
+    )
+
+    async def change(admin: Admin) -> Outcomes[str, None]:
+        if not await has_password(admin, user, wanted.mechanism):
+            raise UserError(
+                f"{user} has no password for {mechanism}: give it one with ottla user create"
+            )
+        return await admin.credentials.alter(wanted)
+
+    output.report(ask(cluster, change), "updated", item=lambda name: {"user": name})

@@ -1,0 +1,1 @@
+"""`ottla doctor`: what is wrong with a cluster as this machine sees it, and what helps."""

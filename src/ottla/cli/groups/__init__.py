@@ -1,0 +1,1 @@
+"""Groups at a command line: how far they are behind, and where they shall go."""

@@ -1,0 +1,1 @@
+"""What the verbs of one noun share: options, rows, words."""

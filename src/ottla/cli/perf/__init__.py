@@ -1,0 +1,1 @@
+"""Measuring a cluster from the command line."""

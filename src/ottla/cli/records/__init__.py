@@ -1,0 +1,1 @@
+"""Records at a command line: how they are typed, chosen and printed."""
