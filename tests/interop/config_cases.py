@@ -136,6 +136,9 @@ ALTERED: Final[tuple[Resource, ...]] = (
     (BROKER, "", [("auto.create.topics.enable", SET, "true")]),
     (BROKER, "1", [("replica.alter.log.dirs.io.max.bytes.per.second", SET, "1000000")]),
     (BROKER, "1", [("replica.alter.log.dirs.io.max.bytes.per.second", SET, "x")]),
+    (BROKER, "1", [("leader.replication.throttled.rate", SET, "1000000")]),
+    (BROKER, "1", [("follower.replication.throttled.rate", SET, "-1")]),
+    (BROKER, "", [("follower.replication.throttled.rate", DELETE, None)]),
     (BROKER, "1", []),
     # loggers
     (BROKER_LOGGER, "1", [("root", SET, "ERROR")]),
@@ -191,8 +194,6 @@ ALTERED: Final[tuple[Resource, ...]] = (
 
 WE_REFUSE: Final[tuple[tuple[Resource, str], ...]] = (
     ((BROKER, "1", [("bogus", SET, "3")]), A_TYPO),
-    ((BROKER, "1", [("max.connection.creation.rate", SET, "100000")]), NO_SUCH_SETTING),
-    ((BROKER, "1", [("leader.replication.throttled.rate", SET, "1000000")]), NO_SUCH_SETTING),
     ((BROKER, "1", [("listener.name.plaintext.max.connections", SET, "50")]), NO_SUCH_SETTING),
     ((BROKER, "1", [("cordoned.log.dirs", SET, "")]), NO_SUCH_SETTING),
     ((BROKER, "", [("group.consumer.assignment.interval.ms", SET, "1000")]), NO_SUCH_SETTING),

@@ -20,11 +20,23 @@ from click.testing import CliRunner
 from confluent_kafka import ConsumerGroupTopicPartitions
 from confluent_kafka.admin import AdminClient
 
-from ottla.base.errors import UserError
+from ottla.base.errors import ErrorCode, UserError
 from ottla.base.ids import TopicPartition
 from ottla.cli import commands
 from ottla.cli.tree import PathGroup
 from ottla.log import checkpoints, names
+from ottla.testing.direct_call import ask
+from ottla.wire.messages.describe_quorum import (
+    DescribeQuorumRequest,
+    DescribeQuorumResponse,
+    PartitionData,
+    TopicData,
+)
+from ottla.wire.messages.update_features import (
+    FeatureUpdateKey,
+    UpdateFeaturesRequest,
+    UpdateFeaturesResponse,
+)
 from tests.clients.admin import kafka_python_admin
 from tests.clients.contract import Record
 from tests.golden.dump import DUMP, GOLDEN, read_dump
@@ -251,6 +263,45 @@ def test_a_directory_goes_from_kafka_to_us_and_back(
         assert [record.value for record in read] == [made.value for made in expected]
         assert len(client.consume(kafka.bootstrap, "made-here", 50)) == 50
         client.produce(kafka.bootstrap, "orders", records(b"again"))
+
+
+@needs_java
+def test_voters_that_we_moved_into_the_log_are_found_there_by_kafka(
+    tmp_path: Path, client_named: ClientFinder
+) -> None:
+    client = client_named("confluent-kafka")
+    data = tmp_path / "data"
+    kafka_folder = tmp_path / "kafka"
+    kafka_folder.mkdir()
+    made = [Record(b"%d" % number, key=b"k", partition=0) for number in range(50)]
+    with KafkaProcess(kafka_folder, data):
+        pass
+    kraft = FeatureUpdateKey(feature="kraft.version", max_version_level=1)
+    with BrokerProcess(*NODE_ID, folder=tmp_path) as ours:
+        request = UpdateFeaturesRequest(feature_updates=[kraft])
+        moved = ask((ours.host, ours.port), request, UpdateFeaturesResponse)
+        assert moved.error_code == ErrorCode.NONE
+        client.produce(ours.bootstrap, "orders", made)
+    assert dump_complaints(data) == []
+    # As it was started before, and without naming the voters, as it may be from that level on.
+    for finds_voters in (False, True):
+        with KafkaProcess(kafka_folder, data, voters_in_log=finds_voters) as kafka:
+            read = client.consume(kafka.bootstrap, "orders", 50)
+            assert [record.value for record in read] == [record.value for record in made]
+            assert voter_directories(kafka) == {1: directory_id(data)}
+
+
+def voter_directories(kafka: KafkaProcess) -> dict[int, bytes]:
+    log = TopicData(topic_name="__cluster_metadata", partitions=[PartitionData(partition_index=0)])
+    request = DescribeQuorumRequest(topics=[log])
+    told = ask(("127.0.0.1", kafka.port), request, DescribeQuorumResponse)
+    voters = told.topics[0].partitions[0].current_voters
+    return {voter.replica_id: voter.replica_directory_id for voter in voters}
+
+
+def directory_id(data: Path) -> bytes:
+    meta = (data / checkpoints.META_PROPERTIES).read_bytes()
+    return checkpoints.decode_meta_properties(meta).directory_id
 
 
 @needs_java

@@ -18,6 +18,7 @@ from typing import Final
 
 import pytest
 
+from ottla.cli.scripts.installation import install
 from tests.support.broker_process import BrokerProcess
 from tests.support.java import CLASS_PATH, JARS, why_no_java
 from tests.support.suite_runs import SuiteRun, SuiteRuns
@@ -27,6 +28,7 @@ BUILT: Final = Path(os.environ.get("OTTLA_LIBRDKAFKA", HERE.parents[2] / ".librd
 SOURCES: Final = BUILT / "librdkafka"
 RUNNER: Final = SOURCES / "tests" / "test-runner"
 JAVA_CLIENTS: Final = SOURCES / "tests" / "java"
+RUN_CLASS: Final = HERE / "kafka-run-class.sh"
 
 SECONDS_MAX: Final = 100
 """Of a test in `make interop`; the slowest takes 50 seconds."""
@@ -41,7 +43,16 @@ SETTINGS: Final = {
     "group.consumer.session.timeout.ms": "6000",
     "group.consumer.heartbeat.interval.ms": "1000",
 }
-SCENARIOS: Final = {"default": {}, "noautocreate": {"auto.create.topics.enable": "false"}}
+WITH_ACLS: Final = "acls"
+BROKERS: Final = {
+    "default": {},
+    "noautocreate": {"auto.create.topics.enable": "false"},
+    WITH_ACLS: {
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "true",
+    },
+}
+"""The brokers that tests want: one for each scenario, and one that keeps to ACLs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,8 @@ class AllowedTest:
     scenario: str = "default"
     subtest: str = ""
     version: str = "4.3.0"
+    scripts: bool = False
+    acls: bool = False
     java: bool = False
     slow: bool = False
 
@@ -68,6 +81,11 @@ class AllowedTest:
         told = [name, self.subtest.rstrip(":").removeprefix("do_test_"), self.scenario]
         told.append("consumer" if self.protocol == "consumer" else "")
         return "-".join(word for word in told if word and word != "default")
+
+    @property
+    def broker(self) -> str:
+        """Which of the brokers it runs on."""
+        return WITH_ACLS if self.acls else self.scenario
 
     @property
     def seconds_max(self) -> int:
@@ -90,6 +108,8 @@ def read_line(words: list[str]) -> AllowedTest:
         scenario=said.pop("scenario", "default"),
         subtest=said.pop("subtest", ""),
         version=said.pop("version", "4.3.0"),
+        scripts=said.pop("scripts", None) is not None,
+        acls=said.pop("acls", None) is not None,
         java=said.pop("java", None) is not None,
         slow=said.pop("slow", None) is not None,
     )
@@ -127,14 +147,23 @@ def java_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def kafka_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the suite takes for a Kafka: our scripts, and what starts its Java clients."""
+    folder = tmp_path_factory.mktemp("kafka")
+    install(folder / "bin", suffix=".sh", replace_others=False)
+    shutil.copy(RUN_CLASS, folder / "bin")
+    return folder
+
+
+@pytest.fixture(scope="module")
 def brokers() -> Iterator[dict[str, BrokerProcess]]:
-    """One broker for each scenario, as a user would start it for the suite."""
+    """As a user would start them for the suite."""
     with ExitStack() as every:
         started = {}
-        for scenario, more in SCENARIOS.items():
+        for broker, more in BROKERS.items():
             settings = (SETTINGS | more).items()
             words = [word for name, value in settings for word in ("--set", f"{name}={value}")]
-            started[scenario] = every.enter_context(BrokerProcess(*words))
+            started[broker] = every.enter_context(BrokerProcess(*words))
         yield started
 
 
@@ -143,6 +172,7 @@ def runs(
     request: pytest.FixtureRequest,
     brokers: dict[str, BrokerProcess],
     java_folder: Path,
+    kafka_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SuiteRuns]:
     """Every chosen test, begun in the order in which pytest will ask for them."""
@@ -157,14 +187,27 @@ def runs(
     first_of_run = {test.run: test for test in reversed(chosen)}
     with SuiteRuns(
         [
-            run_of(test, brokers[test.scenario], java_folder, tmp_path_factory.mktemp("run"))
+            run_of(
+                test,
+                brokers[test.broker],
+                folder=tmp_path_factory.mktemp("run"),
+                java_folder=java_folder,
+                kafka_folder=kafka_folder,
+            )
             for test in dict.fromkeys(first_of_run[test.run] for test in chosen)
         ]
     ) as runs:
         yield runs
 
 
-def run_of(test: AllowedTest, broker: BrokerProcess, java_folder: Path, folder: Path) -> SuiteRun:
+def run_of(
+    test: AllowedTest,
+    broker: BrokerProcess,
+    *,
+    folder: Path,
+    java_folder: Path,
+    kafka_folder: Path,
+) -> SuiteRun:
     """How one test is started, in a folder as it expects to be in."""
     (folder / "src").symlink_to(SOURCES / "src")
     here = folder / "tests"
@@ -183,8 +226,10 @@ def run_of(test: AllowedTest, broker: BrokerProcess, java_folder: Path, folder: 
     }
     if test.subtest:
         environment["SUBTESTS"] = test.subtest
+    if test.scripts or test.java:
+        environment["KAFKA_PATH"] = str(kafka_folder)
     if test.java:
-        environment |= {"KAFKA_PATH": str(HERE / "kafka"), "OTTLA_KAFKA_JARS": str(JARS)}
+        environment["OTTLA_KAFKA_JARS"] = str(JARS)
     # Without those that need no broker: they are librdkafka's alone.
     command = [str(RUNNER), "-p1", "-L"]
     return SuiteRun(test.run, command, here, folder / "log", test.seconds_max, environment)
@@ -201,4 +246,4 @@ def test_passes(test: AllowedTest, runs: SuiteRuns, brokers: dict[str, BrokerPro
     if test.subtest:
         # A name that no subtest has would pass as well.
         assert re.search(rf"\[ \w*{re.escape(test.subtest)}.*: PASS \(", told), ended.last_words()
-    assert brokers[test.scenario].running
+    assert brokers[test.broker].running

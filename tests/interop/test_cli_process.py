@@ -1,0 +1,90 @@
+"""`ottla` as a shell runs it: pipes that close, interrupts, Tab, and how long a person waits."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.clients.admin import Admin
+from tests.support.broker_process import OTTLA, BrokerProcess
+
+pytestmark = pytest.mark.interop
+
+
+def environment(bootstrap: str) -> Mapping[str, str]:
+    # Unbuffered, what is printed would meet the closed pipe at once, and nothing would follow it.
+    unset = {"PYTHONUNBUFFERED": ""}
+    return {**os.environ, **unset, "OTTLA_BOOTSTRAP_SERVER": bootstrap}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refusal"),
+    [
+        (["cluster", "api-versions", "--json"], b""),
+        (["topic", "describe", "nosuch", "--json"], b"ottla: nosuch: "),
+    ],
+)
+def test_a_reader_that_goes_away_is_quiet(
+    shared_broker: BrokerProcess, arguments: list[str], refusal: bytes
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        done = subprocess.run(
+            [OTTLA, *arguments],
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            env=environment(shared_broker.bootstrap),
+            check=False,
+            timeout=20,
+        )
+    assert done.returncode == 141
+    assert done.stderr.startswith(refusal)
+    assert len(done.stderr.splitlines()) == bool(refusal)
+
+
+def test_an_interrupt_ends_a_question_without_a_traceback() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = subprocess.Popen(
+            [OTTLA, "topic", "list", "-b", f"127.0.0.1:{silent.getsockname()[1]}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        asked, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=20)
+        asked.close()
+    assert (process.returncode, output, errors) == (130, b"", b"\n")
+
+
+BASH = """
+eval "$("$1" completion bash)"
+COMP_LINE="ottla topic describe -b $2 tab"
+COMP_POINT=${#COMP_LINE}
+_ottla_completion "$1"
+echo "${COMPREPLY[*]}"
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not here")
+def test_bash_completes_topics_of_the_cluster_that_the_line_names(
+    shared_broker: BrokerProcess, tmp_path: Path
+) -> None:
+    broker = shared_broker
+    Admin(broker.bootstrap).create("tab-pressed")
+    done = subprocess.run(
+        ["bash", "-c", BASH, "bash", str(OTTLA), broker.bootstrap],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        timeout=20,
+    )
+    assert (done.stdout, done.stderr) == ("tab-pressed\n", "")
