@@ -10,7 +10,7 @@ import sys
 
 from benchmarks.load import NoCompilerError
 
-NAMES = ("floors", "startup", "recovery", "hot_path", "groups", "connections", "client")
+NAMES = ("floors", "startup", "recovery", "hot_path", "groups", "connections", "metrics", "client")
 
 
 def main() -> int:

@@ -26,6 +26,7 @@ from ottla.quorum.contract import (
     Snapshot,
     SnapshotNeededError,
     UnexpectedEndError,
+    VoterPlace,
 )
 from ottla.wire.payloads.metadata import FeatureLevelRecord, NoOpRecord, TopicRecord
 from ottla.wire.schema import Payload
@@ -104,6 +105,40 @@ class QuorumContract(ABC):
             (batch,) = await quorum.read(0)
             assert (batch.base_offset, batch.next_offset, batch.epoch) == (0, 1, 1)
             assert batch.records == ()
+
+    @on_loop
+    async def test_the_leader_knows_how_far_the_quorum_is(self, tmp_path: Path) -> None:
+        async with self.leading(tmp_path, node_id=7) as (quorum, epoch):
+            await quorum.append([topic(1)], epoch=epoch, expected_end=1)
+            state = quorum.describe()
+            assert (state.leader, state.end_offset) == (Leadership(7, epoch), 2)
+            assert [(voter.node_id, voter.end_offset) for voter in state.voters] == [(7, 2)]
+            async with self.quorum(tmp_path) as other:
+                with pytest.raises(NotLeaderError):
+                    other.describe()
+
+    @on_loop
+    async def test_voters_move_into_the_log_and_stay_there(self, tmp_path: Path) -> None:
+        place = VoterPlace(b"d" * 16, (("PLAINTEXT", "localhost", 9092),))
+        async with self.leading(tmp_path, node_id=7) as (quorum, epoch):
+            assert quorum.describe().kraft_version == 0
+            with pytest.raises(UnexpectedEndError):
+                await quorum.move_voters_into_log(place, epoch=epoch, expected_end=0)
+            with pytest.raises(NotLeaderError):
+                await quorum.move_voters_into_log(place, epoch=epoch + 1, expected_end=1)
+            end = await quorum.move_voters_into_log(place, epoch=epoch, expected_end=1)
+            assert quorum.describe().kraft_version == 1
+            assert records_of(await everything(quorum)) == []
+            await quorum.append([topic(1)], epoch=epoch, expected_end=end)
+        async with self.leading(tmp_path, node_id=7) as (quorum, epoch):
+            state = quorum.describe()
+            assert state.kraft_version == 1
+            assert [(each.node_id, each.directory_id) for each in state.voters] == [(7, b"d" * 16)]
+            end = await quorum.end_offset()
+            snapshot = Snapshot(next_offset=end, epoch=epoch, timestamp_ms=1, records=())
+            await quorum.save_snapshot(snapshot)
+        async with self.leading(tmp_path, node_id=7) as (quorum, _):
+            assert quorum.describe().kraft_version == 1
 
     @on_loop
     async def test_what_was_appended_is_read_back_in_batches(self, tmp_path: Path) -> None:

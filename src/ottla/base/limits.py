@@ -102,6 +102,9 @@ REBALANCES_KEPT_PER_GROUP = 32
 REBALANCE_CAUSES_KEPT = 16
 """Causes that one entry of that journal names; it counts the others."""
 
+REBALANCES_TOLD_CHARACTERS_MAX = 30_000
+"""Of the journal as one text: a string of the protocol's older versions has 32,767 bytes."""
+
 REBALANCE_REASON_LENGTH_MAX = 255
 """Characters kept of what a client gives as its reason; its own library cuts it there, too."""
 
@@ -208,3 +211,88 @@ BLOCKING_HANDED_RECORD_BYTES = 256
 
 BLOCKING_TURN_RECORDS = 1024
 """Records of one blocking producer that the loop takes before it does other work."""
+
+SLOW_REQUESTS_LOGGED_PER_SECOND_MAX = 20
+"""Where everything is slow, more lines of log would only make it slower."""
+
+PARTITIONS_NAMED_PER_REQUEST_MAX = 100_000
+"""Partitions that one request of administration may name: each has an answer in words, much longer
+than its number, and is looked at while nobody else is served."""
+
+ACLS_CHANGED_PER_REQUEST_MAX = 10_000
+"""ACLs that one request makes or removes: they go into one batch of the metadata log."""
+
+DELEGATION_TOKENS_MAX = 10_000
+"""Tokens of a cluster: each renewal looks at all of them, and each costs an HMAC then."""
+
+ACCESS_ANSWERS_KEPT_MAX = 262_144
+"""Answers about access that are remembered for all peers, until an ACL changes."""
+
+ACCESS_PEERS_KEPT_MAX = 4_096
+"""Peers whose answers are remembered."""
+
+CLI_LINE_BYTES_MAX = 64 * MIB
+"""One line that is typed or piped to a command; more is taken for a wrong delimiter."""
+
+CLI_READ_BYTES_MAX = 1 * MIB
+"""What a command reads of a file or a pipe at once: so many bytes of records it sends together."""
+
+QUOTA_NAME_LENGTH_MAX = 255
+"""Characters by which users and clients are told apart where their use is measured."""
+
+QUOTA_GAUGES_MAX = 16_384
+"""Users and clients whose use is remembered, of each kind of quota: client ids are for the taking.
+Who was not seen for longest is forgotten first, and begins anew."""
+
+METRICS_SAMPLES_PER_TURN = 100
+"""Samples that are made in one turn of the loop, half a millisecond: requests go between."""
+
+METRICS_TOPICS_MAX = 1000
+"""Topics with series of their own; what is summed of the others stands under `(other)`."""
+
+METRICS_PARTITIONS_MAX = 2000
+"""Partitions with series of their own, those of the first topics: each has a handful."""
+
+METRICS_GROUPS_MAX = 1000
+"""Groups with series of their own."""
+
+METRICS_GROUP_PARTITIONS_MAX = 5000
+"""Partitions of groups with series of their own: each has four."""
+
+CONTROL_BATCHES_SKIPPED_MAX = 16
+"""Markers of transactions in a row behind which a record is looked for, to tell its time."""
+
+HTTP_CONNECTIONS_MAX = 32
+"""Of one HTTP listener: a few scrapers and probes; then the oldest idle one gives way."""
+
+HTTP_HEAD_BYTES_MAX = 16 * KIB
+"""The head of an HTTP request."""
+
+HTTP_BODY_BYTES_MAX = 64 * KIB
+"""A body that somebody sends with a request that needs none: it is read and dropped."""
+
+HTTP_IDLE_SECONDS_MAX = 75.0
+"""Without a request, or without reading its answer; longer than the usual interval of scrapes."""
+
+TELEMETRY_CLIENTS_MAX = 4_096
+"""Clients whose pushed metrics are kept; who has been silent for longest is forgotten first."""
+
+TELEMETRY_SERIES_PER_CLIENT_MAX = 1_000
+"""Series of one client: those that come first, the others are left out."""
+
+TELEMETRY_SERIES_MAX = 100_000
+"""Series of all clients, some 300 bytes each."""
+
+TELEMETRY_LABELS_MAX = 32
+"""Labels of one series."""
+
+TELEMETRY_TEXT_LENGTH_MAX = 255
+"""Characters of a name, label or value in them, and of what a subscription's pattern looks at."""
+
+TELEMETRY_PARTS_MAX = 5_000
+"""Resources, scopes, metrics and points of one push that are looked at, a tenth of a second at worst:
+a few bytes make thousands, and nobody else is served meanwhile."""
+
+TELEMETRY_EXPANSION_MAX = 4
+"""How many times longer than allowed to be sent a push may be, once it is decompressed. Opened it
+may take thirty times as much again."""

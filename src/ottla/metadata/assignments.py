@@ -53,11 +53,11 @@ def new_partition(image: MetadataImage, index: int, replicas: Sequence[int]) -> 
         leader=isr[0],
         leader_epoch=LeaderEpoch(0),
         partition_epoch=0,
-        directories=tuple(_directory(image.brokers[node_id]) for node_id in replicas),
+        directories=tuple(default_directory(image.brokers[node_id]) for node_id in replicas),
     )
 
 
-def _directory(broker: BrokerImage) -> bytes:
+def default_directory(broker: BrokerImage) -> bytes:
     """The directory that a broker will use, known where it has only one."""
     directories = broker.log_directories
     return directories[0] if len(directories) == 1 else UNASSIGNED_DIRECTORY

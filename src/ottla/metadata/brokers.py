@@ -12,22 +12,20 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ottla.base.errors import ErrorCode
-from ottla.metadata.configs import cluster_topic_settings
 from ottla.metadata.decision import Decision
-from ottla.metadata.features import SUPPORTED, elr_enabled
+from ottla.metadata.election_rules import election_rules
+from ottla.metadata.features import SUPPORTED
 from ottla.metadata.image import (
     BrokerImage,
     EndpointImage,
     FeatureRange,
     MetadataImage,
     PartitionImage,
-    TopicImage,
 )
 from ottla.metadata.leadership import ElectionRules, after_leaving, after_return
 from ottla.metadata.partition_change import difference
 from ottla.metadata.replay import FENCED, UNFENCED
 from ottla.metadata.snapshot import registration_record
-from ottla.settings import topic as topic_table
 from ottla.settings.broker import BrokerSettings
 from ottla.wire.payloads.metadata import BrokerRegistrationChangeRecord, UnregisterBrokerRecord
 from ottla.wire.schema import Payload
@@ -196,12 +194,14 @@ def decide_controlled_shutdown(
 
 
 def decide_unregister_broker(
-    image: MetadataImage, node_id: int, *, settings: BrokerSettings
+    image: MetadataImage, node_id: int, *, settings: BrokerSettings, is_alive: bool = False
 ) -> Decision[ErrorCode]:
-    """Forget a broker for good."""
+    """Forget a broker for good, unless it runs: it would go on without leading anything."""
     broker = image.brokers.get(node_id)
     if broker is None:
         return Decision((), ErrorCode.BROKER_ID_NOT_REGISTERED)
+    if is_alive:
+        return Decision((), ErrorCode.INVALID_REQUEST)
     left = _leaving_changes(image, node_id, settings, unclean=False)
     record = UnregisterBrokerRecord(broker_id=node_id, broker_epoch=broker.epoch)
     return Decision((*left, record), ErrorCode.NONE)
@@ -235,7 +235,7 @@ def _changes(
     state: Callable[[PartitionImage, ElectionRules], PartitionImage],
 ) -> Iterator[Payload]:
     """The change of every partition that is concerned."""
-    rules_of = _election_rules(image, settings)
+    rules_of = election_rules(image, settings)
     for topic in image.topics_by_id.values():
         rules = None
         for index, partition in enumerate(topic.partitions):
@@ -244,24 +244,3 @@ def _changes(
                 change = difference(topic.topic_id, index, partition, state(partition, rules))
                 if change is not None:
                     yield change
-
-
-def _election_rules(
-    image: MetadataImage, settings: BrokerSettings
-) -> Callable[[TopicImage], ElectionRules]:
-    topics = cluster_topic_settings(image, settings)
-    with_elr = elr_enabled(image)
-    electable = {broker.node_id for broker in image.brokers.values() if broker.electable}
-
-    def rules_of(topic: TopicImage) -> ElectionRules:
-        values = topics.values(image.topic_configs(topic.name))
-        min_insync = values[topic_table.MIN_INSYNC_REPLICAS.name]
-        assert isinstance(min_insync, int)
-        return ElectionRules(
-            electable=electable.__contains__,
-            min_insync_replicas=min_insync,
-            elr_enabled=with_elr,
-            unclean_allowed=bool(values[topic_table.UNCLEAN_LEADER_ELECTION_ENABLE.name]),
-        )
-
-    return rules_of

@@ -173,9 +173,12 @@ def _check_broker(
 ) -> None:
     table = broker_table.SETTINGS
     table.parse_all({name: text for name, text in texts.items() if name in table})
-    before = _broker_settings(image, resource, image.configs.get(resource, {}), settings)
     after = _broker_settings(image, resource, texts, settings)
-    check_threads_change(before.values(), after.values())
+    if resource.name:
+        before = _broker_settings(image, resource, image.configs.get(resource, {}), settings)
+        check_threads_change(before.values(), after.values())
+    else:
+        _check_threads_of_each(image, texts, settings)
     _check_reachable(after)
     if not resource.name:
         _check_each_reachable(image, texts, settings)
@@ -201,6 +204,15 @@ def _check_reachable(settings: BrokerSettings, who: str = "") -> None:
 def _lets_an_address_in(settings: BrokerSettings) -> bool:
     overrides = parse_connections(settings[broker_table.MAX_CONNECTIONS_PER_IP_OVERRIDES])
     return settings[broker_table.MAX_CONNECTIONS_PER_IP] > 0 or any(overrides.values())
+
+
+def _check_threads_of_each(image: MetadataImage, texts: Texts, settings: BrokerSettings) -> None:
+    """What a broker has of its own it goes on doing, whatever all get."""
+    present = image.broker_configs(None)
+    for node_id in image.brokers:
+        own = image.configs.get(ConfigResource(ResourceType.BROKER, str(node_id)), {})
+        before, after = _layered(settings, own, present), _layered(settings, own, texts)
+        check_threads_change(before.values(), after.values())
 
 
 def _check_each_reachable(image: MetadataImage, texts: Texts, settings: BrokerSettings) -> None:

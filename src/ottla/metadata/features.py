@@ -13,6 +13,7 @@ from ottla.wire.payloads.metadata import (
 )
 from ottla.wire.schema import Payload
 
+GROUP_VERSION = "group.version"
 ELIGIBLE_LEADER_REPLICAS = "eligible.leader.replicas.version"
 TRANSACTION_VERSION = "transaction.version"
 
@@ -20,7 +21,7 @@ SUPPORTED = {
     METADATA_VERSION: FeatureRange(7, 30),
     "kraft.version": FeatureRange(0, 1),
     ELIGIBLE_LEADER_REPLICAS: FeatureRange(0, 1),
-    "group.version": FeatureRange(0, 1),
+    GROUP_VERSION: FeatureRange(0, 1),
     "share.version": FeatureRange(0, 1),
     "streams.version": FeatureRange(0, 1),
     TRANSACTION_VERSION: FeatureRange(0, 2),
@@ -30,7 +31,7 @@ SUPPORTED = {
 FINALIZED = {
     METADATA_VERSION: 30,
     ELIGIBLE_LEADER_REPLICAS: 1,
-    "group.version": 1,
+    GROUP_VERSION: 1,
     "share.version": 1,
     "streams.version": 1,
     TRANSACTION_VERSION: 2,

@@ -22,18 +22,23 @@ from ottla.wire.payloads.metadata import (
 )
 from ottla.wire.schema import Payload
 
+ACL = "acl"
+"""What the key of an ACL begins with."""
+QUOTA = "quota"
+"""What the key of a client's quota begins with."""
+
 
 def quota_key(record: ClientQuotaRecord) -> KeptKey:
     """A quota is about an entity, whatever the order of its parts, and one of its limits."""
     parts = sorted((part.entity_type, part.entity_name or "") for part in record.entity)
     named = {part.entity_type: part.entity_name for part in record.entity}
     entity = [value for kind, _ in parts for value in (kind, named[kind])]
-    return ("quota", record.key, *entity)
+    return (QUOTA, record.key, *entity)
 
 
 KEPT: dict[type[Payload], Callable[[Any], KeptKey]] = {
     UserScramCredentialRecord: lambda record: ("scram", record.name, record.mechanism),
-    AccessControlEntryRecord: lambda record: ("acl", record.id),
+    AccessControlEntryRecord: lambda record: (ACL, record.id),
     DelegationTokenRecord: lambda record: ("token", record.token_id),
     RegisterControllerRecord: lambda record: ("controller", record.controller_id),
 }
@@ -41,7 +46,7 @@ KEPT: dict[type[Payload], Callable[[Any], KeptKey]] = {
 
 REMOVES_KEPT: dict[type[Payload], Callable[[Any], KeptKey]] = {
     RemoveUserScramCredentialRecord: lambda record: ("scram", record.name, record.mechanism),
-    RemoveAccessControlEntryRecord: lambda record: ("acl", record.id),
+    RemoveAccessControlEntryRecord: lambda record: (ACL, record.id),
     RemoveDelegationTokenRecord: lambda record: ("token", record.token_id),
     UnregisterControllerRecord: lambda record: ("controller", record.controller_id),
 }

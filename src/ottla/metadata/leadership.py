@@ -1,4 +1,4 @@
-"""Who leads a partition and who is in sync, after a broker left or came back.
+"""Who leads a partition and who is in sync, after a broker left or came back, or on request.
 
 The rules are those of eligible leader replicas (KIP-966): a replica that leaves the in-sync set
 while fewer than `min.insync.replicas` remain still holds everything that was acknowledged, since
@@ -37,6 +37,24 @@ def after_return(partition: PartitionImage, rules: ElectionRules) -> PartitionIm
     """The partition once a broker may lead again: elects only where nobody leads."""
     if partition.has_leader:
         return partition
+    return _settled(partition, partition.isr, (), rules)
+
+
+def after_preferred_election(partition: PartitionImage, rules: ElectionRules) -> PartitionImage:
+    """The partition led by its first replica where that is in sync; else as it can be led."""
+    preferred = partition.replicas[0]
+    if preferred in partition.isr and rules.electable(preferred):
+        return replace(partition, leader=preferred)
+    return after_return(partition, rules)
+
+
+def after_unclean_election(partition: PartitionImage, rules: ElectionRules) -> PartitionImage:
+    """The partition led by anybody that can: elects only where nobody leads."""
+    return after_return(partition, replace(rules, unclean_allowed=True))
+
+
+def settled(partition: PartitionImage, rules: ElectionRules) -> PartitionImage:
+    """The partition after its replicas changed: led by one of them where that can be."""
     return _settled(partition, partition.isr, (), rules)
 
 

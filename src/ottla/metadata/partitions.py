@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.world import Rng
 from ottla.metadata.assignments import check_assignment, new_partition
-from ottla.metadata.decision import Decision
+from ottla.metadata.decision import Decision, TakePermits, without_quota
 from ottla.metadata.image import MetadataImage, TopicImage
 from ottla.metadata.partition_change import record_of
 from ottla.metadata.placement import Ring
@@ -23,7 +23,11 @@ from ottla.wire.schema import Payload
 
 
 def decide_create_partitions(
-    image: MetadataImage, request: CreatePartitionsRequest, *, rng: Rng
+    image: MetadataImage,
+    request: CreatePartitionsRequest,
+    *,
+    rng: Rng,
+    take_permits: TakePermits = without_quota,
 ) -> Decision[CreatePartitionsResponse]:
     """Grow topics, each for itself; with `validate_only` only the answers are made."""
     named = Counter(wanted.name for wanted in request.topics)
@@ -34,7 +38,9 @@ def decide_create_partitions(
         result = CreatePartitionsTopicResult(name=wanted.name)
         try:
             check_named_once(named[wanted.name])
-            records += _grow(image, wanted, ring, so_far=len(records))
+            grown = _grow(image, wanted, ring, so_far=len(records))
+            take_permits(len(grown))
+            records += grown
         except ProtocolError as error:
             result.error_code = error.code
             result.error_message = error.message

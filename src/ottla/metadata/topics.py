@@ -13,7 +13,7 @@ from ottla.base.ids import RESERVED_UUIDS, ZERO_UUID, format_uuid
 from ottla.base.world import Rng
 from ottla.metadata.assignments import check_assignment, new_partition
 from ottla.metadata.configs import check_topic_configs, cluster_topic_settings
-from ottla.metadata.decision import Decision
+from ottla.metadata.decision import Decision, TakePermits, without_quota
 from ottla.metadata.image import MetadataImage, PartitionImage, ResourceType, TopicImage
 from ottla.metadata.names import CLUSTER_METADATA, check_topic_name, collision_key
 from ottla.metadata.partition_change import record_of
@@ -68,8 +68,11 @@ class NewTopic(Struct, frozen=True):
 class _Planner:
     """What the topics of one request have in common."""
 
-    def __init__(self, image: MetadataImage, settings: BrokerSettings, rng: Rng) -> None:
+    def __init__(
+        self, image: MetadataImage, settings: BrokerSettings, rng: Rng, take: TakePermits
+    ) -> None:
         self.image = image
+        self.take_permits = take
         self.settings = settings
         self.topics = cluster_topic_settings(image, settings)
         self.ring = Ring(image.brokers.values(), rng)
@@ -82,6 +85,7 @@ class _Planner:
         given = {config.name: config.value for config in request.configs}
         texts = check_topic_configs(given, self.topics)
         partitions = self._assigned(request) if request.assignments else self._placed(request)
+        self.take_permits(len(partitions))
         topic_id = new_topic_id(self.image, self.rng)
         return NewTopic(request.name, topic_id, partitions, texts)
 
@@ -201,12 +205,17 @@ def partition_count(request: CreatableTopic, settings: BrokerSettings) -> int:
 
 
 def decide_create_topics(
-    image: MetadataImage, request: CreateTopicsRequest, *, settings: BrokerSettings, rng: Rng
+    image: MetadataImage,
+    request: CreateTopicsRequest,
+    *,
+    settings: BrokerSettings,
+    rng: Rng,
+    take_permits: TakePermits = without_quota,
 ) -> Decision[CreateTopicsResponse]:
     """Create topics, each for itself; with `validate_only` only the answers are made."""
     named = Counter(wanted.name for wanted in request.topics)
     total = sum(partition_count(wanted, settings) for wanted in request.topics)
-    planner = _Planner(image, settings, rng)
+    planner = _Planner(image, settings, rng, take_permits)
     records: list[Payload] = []
     results = []
     for wanted in {wanted.name: wanted for wanted in request.topics}.values():
@@ -257,7 +266,12 @@ def _effective_configs(
 
 
 def decide_delete_topics(
-    image: MetadataImage, request: DeleteTopicsRequest, *, settings: BrokerSettings, version: int
+    image: MetadataImage,
+    request: DeleteTopicsRequest,
+    *,
+    settings: BrokerSettings,
+    version: int,
+    take_permits: TakePermits = without_quota,
 ) -> Decision[DeleteTopicsResponse]:
     """Delete topics by name or, from version 6 on, by id."""
     wanted: list[tuple[str | None, bytes]]
@@ -279,6 +293,7 @@ def decide_delete_topics(
         try:
             check_named_once(given[name, topic_id], by="id" if name is None else "name")
             doomed = _find(image, name, topic_id)
+            take_permits(len(doomed.partitions))
         except ProtocolError as error:
             results.append(_not_deleted(name, topic_id, error.code, error.message))
             continue

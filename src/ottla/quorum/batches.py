@@ -81,6 +81,21 @@ def voters_batches(voters: VotersRecord, *, base_offset: int, now_ms: int) -> It
     )
 
 
+def voters_move_batch(
+    voters: VotersRecord, *, base_offset: int, epoch: int, now_ms: int
+) -> bytearray:
+    """What the log says once its voters are in it (KIP-853): one batch, for it is all or nothing.
+
+    It takes `VOTERS_BATCHES_LENGTH` offsets, too.
+    """
+    version = KRaftVersionRecord(version=CONTROL_VERSION, kraft_version=KRAFT_WITH_VOTERS)
+    records = [
+        _control_record(ControlType.KRAFT_VERSION, version, now_ms=now_ms),
+        _control_record(ControlType.KRAFT_VOTERS, voters, now_ms=now_ms),
+    ]
+    return build_batch(records, base_offset=base_offset, leader_epoch=epoch, control=True)
+
+
 def snapshot_header_batch(*, last_timestamp_ms: int, now_ms: int) -> bytearray:
     """The first batch of a snapshot, at offset 0."""
     message = SnapshotHeaderRecord(
@@ -119,6 +134,10 @@ def snapshot_timestamp(batch: Buffer) -> int:
 def _control_batch(
     kind: ControlType, message: Payload, *, base_offset: int, epoch: int, now_ms: int
 ) -> bytearray:
-    value = bytes(codec(type(message), CONTROL_VERSION).encode(message))
-    record = Record(timestamp=now_ms, key=control_key(kind), value=value)
+    record = _control_record(kind, message, now_ms=now_ms)
     return build_batch([record], base_offset=base_offset, leader_epoch=epoch, control=True)
+
+
+def _control_record(kind: ControlType, message: Payload, *, now_ms: int) -> Record:
+    value = bytes(codec(type(message), CONTROL_VERSION).encode(message))
+    return Record(timestamp=now_ms, key=control_key(kind), value=value)

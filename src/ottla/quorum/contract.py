@@ -47,6 +47,32 @@ class Leadership(NamedTuple):
     epoch: int
 
 
+class VoterState(NamedTuple):
+    """One voter; `directory_id` is zero where voters are fixed and not in the log (KIP-853)."""
+
+    node_id: int
+    directory_id: bytes
+    end_offset: int
+
+
+class VoterPlace(NamedTuple):
+    """Where a voter keeps the log and where it listens: name, host and port of each listener."""
+
+    directory_id: bytes
+    listeners: tuple[tuple[str, str, int], ...]
+
+
+class QuorumState(Struct, frozen=True, kw_only=True):
+    """The quorum as its leader sees it."""
+
+    leader: Leadership
+    end_offset: int
+    """After the last committed record."""
+    voters: tuple[VoterState, ...]
+    kraft_version: int
+    """1 where the voters are in the log, 0 where they are fixed."""
+
+
 class QuorumError(Exception):
     """An append or a read that cannot be; nothing was written."""
 
@@ -86,12 +112,25 @@ class Quorum(Protocol):
         """Who leads, as far as this node knows; None while nobody does."""
         ...
 
+    def describe(self) -> QuorumState:
+        """Voters, and how far each is. Raises NotLeaderError."""
+        ...
+
     async def append(self, records: Sequence[Payload], *, epoch: int, expected_end: int) -> int:
         """Write one batch that begins at `expected_end`; the offset after it.
 
         Returns once the batch survives whatever the engine survives (a power loss, or the loss of
         a minority). Raises NotLeaderError and UnexpectedEndError, and then nothing was written;
         after any other error the batch may or may not be in the log.
+        """
+        ...
+
+    async def move_voters_into_log(
+        self, place: VoterPlace, *, epoch: int, expected_end: int
+    ) -> int:
+        """From fixed voters, this node, to records of the log (KIP-853); the offset after them.
+
+        Raises as `append` does. There is no way back, and it is done once.
         """
         ...
 

@@ -26,21 +26,24 @@ from ottla.log.config import LogConfig
 from ottla.log.names import segment_base_offset
 from ottla.log.partition_log import PartitionLog
 from ottla.log.recovery import remove_segment
-from ottla.quorum.batches import encode_batch, leader_change_batch
+from ottla.quorum.batches import encode_batch, leader_change_batch, voters_move_batch
 from ottla.quorum.contract import (
     ElectionHeldError,
     Leadership,
     LogBatch,
     NodeIdInUseError,
     NotLeaderError,
+    QuorumState,
     Snapshot,
     UnexpectedEndError,
+    VoterPlace,
+    VoterState,
 )
 from ottla.quorum.locks import Locks, NotedLock, SystemLocks
 from ottla.quorum.log_reader import LogReader
 from ottla.quorum.quorum_state import read_quorum_state, write_quorum_state
 from ottla.quorum.snapshot_files import list_snapshots, read_snapshot, write_snapshot
-from ottla.quorum.voters import Voters, check_sole_voter, read_voters
+from ottla.quorum.voters import Voters, check_sole_voter, read_voters, sole_voter
 from ottla.wire.schema import Payload
 
 FOLDER = "__cluster_metadata-0"
@@ -181,6 +184,19 @@ class EmbeddedQuorum:
             return self._leadership
         return read_quorum_state(self.directory, self._disk)
 
+    def describe(self) -> QuorumState:
+        """See `Quorum.describe`. Whoever leads is all the voters there are."""
+        if self._leadership is None:
+            raise NotLeaderError("only the leader knows how far its quorum is")
+        node_id = self._leadership.node_id
+        voter = VoterState(node_id, self._voters.directory_of(node_id), self._committed)
+        return QuorumState(
+            leader=self._leadership,
+            end_offset=self._committed,
+            voters=(voter,),
+            kraft_version=self._voters.kraft_version,
+        )
+
     def _resign(self) -> None:
         log, self._log, self._leadership = self._log, None, None
         try:
@@ -202,15 +218,37 @@ class EmbeddedQuorum:
     async def _append(self, records: Sequence[Payload], epoch: int, expected_end: int) -> int:
         assert records, "an append has something to say"
         async with self._writing:
-            log = self._leading(epoch)
-            if log.log_end_offset != expected_end:
-                raise UnexpectedEndError(
-                    f"the log ends at {log.log_end_offset}, not at {expected_end}"
-                )
+            log = self._leading_at(expected_end, epoch)
             now_ms = self._clock.now_ms()
             batch = encode_batch(records, base_offset=expected_end, epoch=epoch, now_ms=now_ms)
             await self._write(log, batch, epoch)
             return self._committed
+
+    async def move_voters_into_log(
+        self, place: VoterPlace, *, epoch: int, expected_end: int
+    ) -> int:
+        """See `Quorum.move_voters_into_log`."""
+        return await asyncio.shield(
+            asyncio.ensure_future(self._move_voters_into_log(place, epoch, expected_end))
+        )
+
+    async def _move_voters_into_log(self, place: VoterPlace, epoch: int, expected_end: int) -> int:
+        assert self._voters.in_log is None, "the voters are in the log already"
+        async with self._writing:
+            log = self._leading_at(expected_end, epoch)
+            assert self._leadership is not None
+            voters = sole_voter(self._leadership.node_id, place)
+            now_ms = self._clock.now_ms()
+            batch = voters_move_batch(voters, base_offset=expected_end, epoch=epoch, now_ms=now_ms)
+            await self._write(log, batch, epoch)
+            self._voters = Voters(in_log=voters)
+            return self._committed
+
+    def _leading_at(self, expected_end: int, epoch: int) -> PartitionLog:
+        log = self._leading(epoch)
+        if log.log_end_offset != expected_end:
+            raise UnexpectedEndError(f"the log ends at {log.log_end_offset}, not at {expected_end}")
+        return log
 
     def _leading(self, epoch: int) -> PartitionLog:
         if self._log is None or self._leadership is None or self._leadership.epoch != epoch:

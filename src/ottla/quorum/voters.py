@@ -11,12 +11,21 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ottla.base.errors import ProtocolError, UserError
+from ottla.base.ids import ZERO_UUID
 from ottla.base.world import Disk
 from ottla.log.names import LOG_SUFFIX, segment_base_offset, segment_stem
+from ottla.quorum.batches import KRAFT_WITH_VOTERS
+from ottla.quorum.contract import VoterPlace
 from ottla.quorum.quorum_state import read_fixed_voters
 from ottla.quorum.snapshot_files import list_snapshots
 from ottla.wire.compiler import codec
-from ottla.wire.payloads.control import KRaftVersionRecord, VotersRecord
+from ottla.wire.payloads.control import (
+    Endpoint,
+    KRaftVersionFeature,
+    KRaftVersionRecord,
+    Voter,
+    VotersRecord,
+)
 from ottla.wire.records.control import ControlType, control_type
 from ottla.wire.records.header import crc_matches, iter_batches
 from ottla.wire.records.record import Record, iter_records
@@ -35,6 +44,17 @@ class Voters(NamedTuple):
         if self.in_log is None:
             return self.fixed
         return frozenset(voter.voter_id for voter in self.in_log.voters)
+
+    @property
+    def kraft_version(self) -> int:
+        """The feature level that says where voters are."""
+        return 0 if self.in_log is None else KRAFT_WITH_VOTERS
+
+    def directory_of(self, node_id: int) -> bytes:
+        """The id of a voter's directory; zero where only the log would have it."""
+        voters = () if self.in_log is None else self.in_log.voters
+        known = {voter.voter_id: voter.voter_directory_id for voter in voters}
+        return known.get(node_id, ZERO_UUID)
 
 
 def read_voters(directory: str, disk: Disk) -> Voters:
@@ -69,6 +89,26 @@ def check_sole_voter(voters: Voters, node_id: int, data_directory: str) -> None:
             "have agreed on. Let Kafka make it a cluster of one node first, or copy the topics "
             "with a mirroring tool"
         )
+
+
+def sole_voter(node_id: int, place: VoterPlace) -> VotersRecord:
+    """What the log says of a quorum of one."""
+    return VotersRecord(
+        version=_VERSION,
+        voters=[
+            Voter(
+                voter_id=node_id,
+                voter_directory_id=place.directory_id,
+                endpoints=[
+                    Endpoint(name=name, host=host, port=port)
+                    for name, host, port in place.listeners
+                ],
+                kraft_version_feature=KRaftVersionFeature(
+                    min_supported_version=0, max_supported_version=KRAFT_WITH_VOTERS
+                ),
+            )
+        ],
+    )
 
 
 def _kind(record: Record) -> ControlType | None:

@@ -11,7 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ottla.settings import coordinators as coordinators  # they declare their keys beside these
-from ottla.settings import threads as threads  # so do these
+from ottla.settings import observation as observation  # so do these
+from ottla.settings import quotas as quotas  # and these
+from ottla.settings import security as security  # and these
+from ottla.settings import telemetry as telemetry  # and these
+from ottla.settings import threads as threads  # and these
 from ottla.settings import topic
 from ottla.settings.addresses import connections_of_addresses
 from ottla.settings.checks import at_least, between
@@ -113,6 +117,15 @@ REPLICA_MOVE_BYTES_PER_SECOND = SETTINGS.declare(
     check=at_least(1),
     change=Change.CLUSTER_WIDE,
 )
+for _side in ("leader", "follower"):
+    SETTINGS.declare(
+        _LONG,
+        f"{_side}.replication.throttled.rate",
+        LONG_MAX,
+        "Accepted for Kafka's tools, without effect: nothing is copied between brokers yet.",
+        check=at_least(0),
+        change=Change.CLUSTER_WIDE,
+    )
 
 # ── topics ───────────────────────────────────────────────────────────────────────────────────────
 NUM_PARTITIONS = SETTINGS.declare(

@@ -196,6 +196,14 @@ def test_a_heartbeat_that_comes_too_late_for_the_session_is_refused() -> None:
     assert alter(cluster, GROUP, (HEARTBEAT, SET, "44999")) == (0, None)
 
 
+def test_what_no_broker_follows_may_be_any_number_of_threads(cluster: Cluster) -> None:
+    """As in Kafka: a broker compares what it does with what it would do."""
+    assert alter(cluster, BROKER, ("log.cleaner.threads", SET, "2")) == (0, None)
+    assert alter(cluster, ALL_BROKERS, ("log.cleaner.threads", SET, "3")) == (0, None)
+    far = ("num.io.threads", SET, "17")
+    assert tells(alter(cluster, ALL_BROKERS, far), 42, ["num.io.threads", "8 to 17"])
+
+
 def test_threads_double_step_by_step(cluster: Cluster) -> None:
     for count in ("2", "4", "8", "4"):
         assert alter(cluster, ALL_BROKERS, ("log.cleaner.threads", SET, count)) == (0, None)

@@ -87,6 +87,23 @@ def test_voters_in_the_log_survive_a_snapshot(tmp_path: Path) -> None:
     assert "currentVoters" not in state
 
 
+def test_the_leader_tells_where_its_voters_are(tmp_path: Path) -> None:
+    async def told(place: Path) -> tuple[int, list[tuple[int, bytes]]]:
+        engine = quorum(place)
+        try:
+            await engine.elect(1, wait=False)
+            state = engine.describe()
+        finally:
+            await engine.close()
+        return state.kraft_version, [(each.node_id, each.directory_id) for each in state.voters]
+
+    fixed, in_log = tmp_path / "fixed", tmp_path / "in-log"
+    in_log.mkdir()
+    put_first_snapshot(in_log, 1)
+    assert asyncio.run(told(fixed)) == (0, [(1, bytes(16))])
+    assert asyncio.run(told(in_log)) == (1, [(1, voters(1).voters[0].voter_directory_id)])
+
+
 def test_a_fixed_voter_stays_one(tmp_path: Path) -> None:
     asyncio.run(led(tmp_path, snapshot=True))
     found = read_voters(str(folder(tmp_path)), LocalDisk())
