@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, Self
 
-from ottla.base.limits import ACCESS_ANSWERS_KEPT_MAX, ACCESS_PEERS_KEPT_MAX
+from ottla.base.limits import (
+    ACCESS_ANSWERS_KEPT_MAX,
+    ACCESS_NAME_LENGTH_KEPT_MAX,
+    ACCESS_PEERS_KEPT_MAX,
+)
 from ottla.broker.identities import principal_of
 from ottla.broker.metadata_service import MetadataService
 from ottla.metadata.acls import acls
@@ -44,10 +48,10 @@ class Access:
         key = (operation, resource_type, name)
         known = self._known.get(key)
         if known is None:
-            self._remembering()
-            known = self._known[key] = self._rules.allows(
-                self._principal, self._host, operation, resource_type, name
-            )
+            known = self._rules.allows(self._principal, self._host, operation, resource_type, name)
+            if len(name) <= ACCESS_NAME_LENGTH_KEPT_MAX:
+                self._remembering()
+                self._known[key] = known
         return known
 
     def forget(self) -> None:

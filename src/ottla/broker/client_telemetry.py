@@ -236,7 +236,8 @@ class ClientTelemetry:
         self._forget_gone()
         for client in list(self._clients.values()):
             who = {
-                name: client.selectors.get(name, "") for name in ("client_id", "client_instance_id")
+                name: client.selectors.get(name, "")[:TELEMETRY_TEXT_LENGTH_MAX]
+                for name in ("client_id", "client_instance_id")
             }
             for name, kind, labels, value in client.series.samples():
                 yield Sample(name, kind, tuple(sorted({**dict(labels), **who}.items())), value)

@@ -177,7 +177,8 @@ class FetchPath:
         meter = fetch.exchange.meter
         if meter is None or fetch.follower is not None:
             return most
-        return int(min(most, meter.fetch_bytes_max))
+        # Of nothing at all there would always be enough, and no fetch would wait for records.
+        return int(min(most, max(meter.fetch_bytes_max, 1)))
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -296,7 +297,8 @@ class FetchPath:
             if isinstance(partition, Partition)
         ]
         self._waiting[fetch.exchange.connection] = fetch
-        fetch.waiting_since_ns = perf_counter_ns()
+        if fetch.exchange.requests is not None:
+            fetch.waiting_since_ns = perf_counter_ns()
         if fetch.exchange.meter is not None:
             fetch.exchange.meter.pause()
         fetch.wait = FetchWait(

@@ -39,7 +39,7 @@ def take_out_denied(
     access = authorizer.access_of(exchange.connection)
     if not _may_use_transaction(request, access):
         denied, request.topic_data = request.topic_data, []
-        return [_refused(topic, ID_DENIED) for topic in denied]
+        return [_refused(topic, ID_DENIED, exchange) for topic in denied]
     by_id = exchange.version >= PRODUCES_BY_ID
 
     def may_write(topic: TopicProduceData) -> bool:
@@ -49,7 +49,7 @@ def take_out_denied(
     allowed, denied = apart(request.topic_data, may_write)
     if denied:
         request.topic_data = allowed
-    return [_refused(topic, TOPIC_DENIED) for topic in denied]
+    return [_refused(topic, TOPIC_DENIED, exchange) for topic in denied]
 
 
 def _may_use_transaction(request: ProduceRequest, access: Access) -> bool:
@@ -67,7 +67,9 @@ def _may_use_transaction(request: ProduceRequest, access: Access) -> bool:
     )
 
 
-def _refused(topic: TopicProduceData, error: ErrorCode) -> TopicProduceResponse:
+def _refused(topic: TopicProduceData, error: ErrorCode, exchange: Exchange) -> TopicProduceResponse:
+    for _ in topic.partition_data:
+        exchange.count_refusal(error)
     return TopicProduceResponse(
         name=topic.name,
         topic_id=topic.topic_id,

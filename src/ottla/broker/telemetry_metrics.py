@@ -6,7 +6,7 @@ first push.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from importlib.util import find_spec
 from itertools import islice
@@ -16,6 +16,7 @@ from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.limits import (
     TELEMETRY_LABELS_MAX,
     TELEMETRY_PARTS_MAX,
+    TELEMETRY_SERIES_LENGTH_MAX,
     TELEMETRY_SERIES_PER_CLIENT_MAX,
     TELEMETRY_TEXT_LENGTH_MAX,
 )
@@ -80,7 +81,7 @@ class ClientSeries:
         for name, kind, labels, value, adds in changes:
             key = name, kind, labels
             before = self._values.get(key)
-            if before is None and len(self._values) >= most:
+            if before is None and (len(self._values) >= most or _is_wordy(name, labels)):
                 self.left_out += 1
             else:
                 self._values[key] = value + (before or 0.0) if adds else value
@@ -89,6 +90,11 @@ class ClientSeries:
         # A copy: whoever tells them does it in many turns, and the client pushes in between.
         for (name, kind, labels), value in list(self._values.items()):
             yield Sample(name, kind, labels, value)
+
+
+def _is_wordy(name: str, labels: Labels) -> bool:
+    length = len(name) + sum(len(label) + len(text) for label, text in labels)
+    return length > TELEMETRY_SERIES_LENGTH_MAX
 
 
 def opened(payload: bytes) -> Iterator[Change]:
@@ -116,16 +122,21 @@ class _Parts:
 
     def of(self, parts: Iterable[T]) -> Iterator[T]:
         for part in parts:
-            if not self._left:
+            if self._left <= 0:
                 return
             self._left -= 1
             yield part
+
+    def labels(self, attributes: Sequence[KeyValue]) -> dict[str, str]:
+        """All of one point or none: with a part of them it would be another series."""
+        self._left -= min(len(attributes), TELEMETRY_LABELS_MAX)
+        return _labels(attributes)
 
 
 def _changes_of(data: MetricsData) -> Iterator[Change]:
     parts = _Parts()
     for of_resource in parts.of(data.resource_metrics):
-        labels = _labels(of_resource.resource.attributes)
+        labels = parts.labels(of_resource.resource.attributes)
         for of_scope in parts.of(of_resource.scope_metrics):
             for metric in parts.of(of_scope.metrics):
                 yield from _changes(metric, labels, parts)
@@ -136,18 +147,18 @@ def _changes(metric: Metric, outer: Mapping[str, str], parts: _Parts) -> Iterato
     match metric.WhichOneof("data"):
         case "gauge":
             for point in parts.of(metric.gauge.data_points):
-                labels = _merged(outer, point.attributes)
+                labels = _merged(outer, parts.labels(point.attributes))
                 yield Change(name, SampleKind.GAUGE, labels, _number(point), adds=False)
         case "sum":
             adds = _is_delta(metric.sum.aggregation_temporality)
             kind = SampleKind.COUNTER if metric.sum.is_monotonic else SampleKind.GAUGE
             for point in parts.of(metric.sum.data_points):
-                labels = _merged(outer, point.attributes)
+                labels = _merged(outer, parts.labels(point.attributes))
                 yield Change(name, kind, labels, _number(point), adds)
         case "histogram":
             adds = _is_delta(metric.histogram.aggregation_temporality)
             for measured in parts.of(metric.histogram.data_points):
-                labels = _merged(outer, measured.attributes)
+                labels = _merged(outer, parts.labels(measured.attributes))
                 counted = float(measured.count)
                 yield Change(f"{name}.count", SampleKind.COUNTER, labels, counted, adds)
                 yield Change(f"{name}.sum", SampleKind.COUNTER, labels, measured.sum, adds)
@@ -163,8 +174,8 @@ def _number(point: NumberDataPoint) -> float:
     return point.as_double if point.WhichOneof("value") == "as_double" else float(point.as_int)
 
 
-def _merged(outer: Mapping[str, str], inner: Iterable[KeyValue]) -> Labels:
-    return tuple(sorted({**outer, **_labels(inner)}.items()))[:TELEMETRY_LABELS_MAX]
+def _merged(outer: Mapping[str, str], inner: Mapping[str, str]) -> Labels:
+    return tuple(sorted({**outer, **inner}.items()))[:TELEMETRY_LABELS_MAX]
 
 
 def _labels(attributes: Iterable[KeyValue]) -> dict[str, str]:

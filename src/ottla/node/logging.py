@@ -26,6 +26,7 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 # the base class's name
         record.levelname = record.levelname.lower()
+        record.message = _escaped(record.message)
         line = super().formatMessage(record)
         return line + "".join(f" {name}={_on_a_line(value)}" for name, value in _fields(record))
 
@@ -55,7 +56,8 @@ class JsonFormatter(logging.Formatter):
             told[f"{name}_" if name in told else name] = value
         if record.exc_info:
             told["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(told, default=str, ensure_ascii=False)
+        # ASCII, so that it is JSON whatever the locale makes of other characters.
+        return json.dumps(told, default=str)
 
 
 def _fields(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
@@ -63,10 +65,18 @@ def _fields(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
     return ((name, value) for name, value in vars(record).items() if name not in _OWN_ATTRIBUTES)
 
 
+def _escaped(text: str) -> str:
+    """An event may name what a client sent, and stays on its line."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
 def _on_a_line(value: object) -> str:
-    """What a client sent must not look like a line of ours."""
+    """What a client sent must look like no line and no field of ours."""
     text = str(value)
-    return text if text.isprintable() else repr(text)
+    is_plain = text.isprintable() and not (" " in text and "=" in text)
+    return text if is_plain else repr(text)
 
 
 def log_to_stderr(level: str, form: str = TEXT) -> None:

@@ -152,13 +152,18 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._http.receive_data(data)
         self._advance()
-        if (self._answering is not None or self._is_full) and self._transport is not None:
+        if self._is_busy and self._transport is not None:
             self._transport.pause_reading()  # whatever comes meanwhile can wait
+
+    @property
+    def _is_busy(self) -> bool:
+        """An answer is being made, or is not taken."""
+        return self._answering is not None or self._is_full
 
     def _advance(self) -> None:
         """Take what has arrived, as far as one whole request."""
         try:
-            while self._answering is None and not self._is_full and self._take(self._http.next_event()):
+            while not self._is_busy and self._take(self._http.next_event()):
                 pass
         except h11.RemoteProtocolError as error:
             self._refuse(HTTPStatus(error.error_status_hint), str(error))
@@ -175,6 +180,7 @@ class HttpConnection(asyncio.Protocol):
                     return False
             case h11.EndOfMessage():
                 assert self._request is not None
+                self._begin_idling()  # what it was silent before is not the answer's time
                 self._answering = asyncio.ensure_future(self._answer(self._request))
                 self._answering.add_done_callback(self._answered)
                 return False
@@ -213,11 +219,12 @@ class HttpConnection(asyncio.Protocol):
         self._go_on()
 
     def _go_on(self) -> None:
-        """The next request may have arrived with the last."""
-        if self._transport is None or self._answering is not None or self._is_full:
+        """The next request may have arrived with the last; more is read once all are answered."""
+        if self._transport is None or self._transport.is_closing() or self._is_busy:
             return
-        self._transport.resume_reading()
         self._advance()
+        if not self._is_busy:
+            self._transport.resume_reading()
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):

@@ -30,6 +30,11 @@ from ottla.wire.messages.create_delegation_token import (
     CreateDelegationTokenResponse,
 )
 from ottla.wire.messages.delete_acls import DeleteAclsFilter, DeleteAclsRequest, DeleteAclsResponse
+from ottla.wire.messages.delete_topics import (
+    DeleteTopicsRequest,
+    DeleteTopicsResponse,
+    DeleteTopicState,
+)
 from ottla.wire.messages.describe_acls import DescribeAclsRequest, DescribeAclsResponse
 from ottla.wire.messages.describe_configs import (
     DescribeConfigsRequest,
@@ -54,7 +59,10 @@ from ottla.wire.messages.expire_delegation_token import (
     ExpireDelegationTokenResponse,
 )
 from ottla.wire.messages.fetch import FetchResponse
-from ottla.wire.messages.find_coordinator import FindCoordinatorRequest
+from ottla.wire.messages.find_coordinator import (
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
+)
 from ottla.wire.messages.incremental_alter_configs import (
     IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResource,
@@ -79,7 +87,7 @@ from tests.unit.broker.conftest import Connect, StartBroker
 AUTHORIZER = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 DENIED = ErrorCode.TOPIC_AUTHORIZATION_FAILED
 TOPIC, GROUP, CLUSTER = 2, 3, 4
-ALL, READ, WRITE, DESCRIBE = 2, 3, 4, 8
+ALL, READ, WRITE, DELETE, ALTER, DESCRIBE = 2, 3, 4, 6, 7, 8
 LITERAL, PREFIXED = 3, 4
 ANONYMOUS, ALICE = "User:ANONYMOUS", "User:alice"
 
@@ -224,6 +232,70 @@ def test_answers_that_are_remembered_are_bounded(
     assert authorizer is not None
     kept = sum(len(authorizer.access_of(client.connection)._known) for client in clients)
     assert kept <= 10
+
+
+def test_names_of_any_length_are_decided_about_but_long_ones_are_not_remembered(
+    guarded: MemoryBroker, connect: Connect
+) -> None:
+    client = connect(guarded)
+    allow(client, entry("x" * 30_000, kind=GROUP))
+    authorizer = guarded.broker.authorizer
+    assert authorizer is not None
+    for _ in range(2):
+        asked = FindCoordinatorRequest(coordinator_keys=["x" * 30_000, "short"])
+        found = client.ask(asked, FindCoordinatorResponse).coordinators
+        errors = {each.key[:5]: each.error_code for each in found}
+        assert errors["xxxxx"] == ErrorCode.GROUP_AUTHORIZATION_FAILED
+        assert errors["short"] != ErrorCode.GROUP_AUTHORIZATION_FAILED
+    names = [name for _, _, name in authorizer.access_of(client.connection)._known]
+    assert "short" in names
+    assert max(map(len, names)) < 1_000
+
+
+def test_whoever_may_create_nothing_creates_nothing_by_naming_an_id_as_well(
+    guarded: MemoryBroker, connect: Connect
+) -> None:
+    client = connect(guarded)
+    allow(client, entry("*"), entry("kafka-cluster", ALTER, principal=ANONYMOUS, kind=CLUSTER))
+    for topic_id in (bytes(16), b"no topic has it!"):
+        asked = MetadataRequestTopic(name="mine", topic_id=topic_id)
+        request = MetadataRequest(topics=[asked], allow_auto_topic_creation=True)
+        (topic,) = client.ask(request, MetadataResponse).topics
+        assert topic.error_code == (ErrorCode.UNKNOWN_TOPIC_ID if any(topic_id) else DENIED)
+        assert "mine" not in guarded.broker.metadata.image.topics_by_name
+
+
+@pytest.mark.parametrize("version", [10, 11])
+def test_versions_that_do_not_know_ids_refuse_by_name(
+    guarded: MemoryBroker, connect: Connect, version: int
+) -> None:
+    topic_id = guarded.create_topic("secret")
+    client = connect(guarded)
+    allow(client, entry("secret"))
+    asked = MetadataRequestTopic(name="secret", topic_id=topic_id)
+    request = MetadataRequest(topics=[asked])
+    (topic,) = client.ask(request, MetadataResponse, version=version).topics
+    assert (topic.name, topic.topic_id, topic.error_code) == ("secret", bytes(16), DENIED)
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+def test_whoever_may_not_look_at_a_topic_may_not_delete_it(
+    guarded: MemoryBroker, connect: Connect, *, by_id: bool
+) -> None:
+    topic_id = guarded.create_topic("orders")
+    client = connect(guarded)
+    deny = entry("orders", DESCRIBE, principal=ANONYMOUS)
+    deny.permission_type = 2
+    may_delete = entry("orders", DELETE, principal=ANONYMOUS)
+    allow(client, entry("kafka-cluster", ALTER, principal=ANONYMOUS, kind=CLUSTER))
+    allow(client, may_delete, deny)
+    doomed = DeleteTopicState(name=None, topic_id=topic_id)
+    if not by_id:
+        doomed = DeleteTopicState(name="orders", topic_id=bytes(16))
+    request = DeleteTopicsRequest(topics=[doomed], timeout_ms=1000)
+    (result,) = client.ask(request, DeleteTopicsResponse).responses
+    assert (result.name, result.error_code) == (doomed.name, DENIED)
+    assert "orders" in guarded.broker.metadata.image.topics_by_name
 
 
 def test_of_a_produce_only_what_is_denied_is_left_out(

@@ -20,7 +20,13 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from ottla.base.errors import ErrorCode
+from ottla.base.limits import (
+    TELEMETRY_LABELS_MAX,
+    TELEMETRY_PARTS_MAX,
+    TELEMETRY_TEXT_LENGTH_MAX,
+)
 from ottla.broker import telemetry_metrics
+from ottla.broker.client_telemetry import ClientSoftware, selectors_of
 from ottla.broker.telemetry_metrics import ClientSeries, Sample, SampleKind, opened
 from ottla.metadata.config_change import ConfigChange, ConfigOperation, ResourceChange
 from ottla.metadata.image import ConfigResource, ResourceType
@@ -257,6 +263,17 @@ def test_a_client_that_is_silent_for_long_is_forgotten(
     assert numbers(broker) == {}
 
 
+def test_a_client_that_has_a_long_id_does_not_repeat_it_in_every_series(
+    broker: MemoryBroker,
+) -> None:
+    telemetry = broker.broker.telemetry
+    telemetry.subscribe(bytes(16), {"client_id": "c" * 1000})
+    (client,) = telemetry._clients.values()
+    client.series.apply(opened(payload(gauge("lag", 1))), room=10)
+    (sample,) = telemetry.samples()
+    assert len(dict(sample.labels)["client_id"]) == 255
+
+
 # -- opening -----------------------------------------------------------------------------------
 
 
@@ -284,6 +301,66 @@ def test_series_and_texts_have_bounds() -> None:
     (sample,) = tight.samples()
     assert (len(sample.name), tight.left_out) == (255, 1)
     assert [(len(name), len(value)) for name, value in sample.labels] == [(255, 255)]
+
+
+def gauge_with(labels: list[KeyValue]) -> Metric:
+    return Metric(gauge=Gauge(data_points=[NumberDataPoint(attributes=labels)]))
+
+
+def test_a_series_of_too_many_words_is_left_out() -> None:
+    series = ClientSeries()
+    short = {f"label-{n}": "v" * 240 for n in range(8)}
+    long = {**short, "label-8": "v" * 240}
+    series.apply(opened(payload(gauge("g", 1, **long), gauge("g", 2, **short))), room=10)
+    assert [sample.value for sample in series.samples()] == [2]
+    assert series.left_out == 1
+
+
+POINT, METRIC, SCOPE = NumberDataPoint(), Metric(), ScopeMetrics()
+LABELS = attributes(**{f"label-{n}": "" for n in range(TELEMETRY_LABELS_MAX)})
+MORE = range(TELEMETRY_PARTS_MAX)
+FEWER = range(TELEMETRY_PARTS_MAX // TELEMETRY_LABELS_MAX)
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        MetricsData(resource_metrics=[ResourceMetrics() for _ in MORE]),
+        MetricsData(resource_metrics=[ResourceMetrics(scope_metrics=[SCOPE for _ in MORE])]),
+        MetricsData.FromString(payload(*[METRIC for _ in MORE])),
+        MetricsData.FromString(payload(Metric(gauge=Gauge(data_points=[POINT for _ in MORE])))),
+        MetricsData.FromString(payload(Metric(sum=Sum(data_points=[POINT for _ in MORE])))),
+        MetricsData.FromString(
+            payload(Metric(histogram=Histogram(data_points=[HistogramDataPoint() for _ in MORE])))
+        ),
+        MetricsData.FromString(payload(*[gauge_with(LABELS) for _ in FEWER])),
+    ],
+    ids=["resources", "scopes", "metrics", "points", "of sums", "of histograms", "labels"],
+)
+def test_what_comes_after_a_crowd_of_parts_is_not_looked_at(crowd: MetricsData) -> None:
+    crowd.resource_metrics.extend(
+        MetricsData.FromString(payload(gauge("last", 1))).resource_metrics
+    )
+    changes = list(opened(crowd.SerializeToString()))
+    assert len(changes) < 2 * TELEMETRY_PARTS_MAX
+    assert "last" not in {change.name for change in changes}
+
+
+def test_labels_of_a_resource_are_read_once_and_only_so_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(telemetry_metrics, "_text", read.append)
+    labels = {f"label-{n}": "" for n in range(1000)}
+    changes = list(opened(payload(*[gauge("g", n) for n in range(100)], **labels)))
+    assert [len(change.labels) for change in changes] == [TELEMETRY_LABELS_MAX] * 100
+    assert len(read) == TELEMETRY_LABELS_MAX
+
+
+def test_no_more_of_a_client_is_kept_than_subscriptions_look_at(client: Client) -> None:
+    client.connection.session = ClientSoftware("s" * 30_000, "v" * 30_000)
+    selectors = selectors_of("c" * 30_000, client.connection)
+    assert max(map(len, selectors.values())) == TELEMETRY_TEXT_LENGTH_MAX
 
 
 def test_without_the_package_nothing_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:

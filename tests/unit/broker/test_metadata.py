@@ -174,6 +174,17 @@ def test_a_broker_may_forbid_creation(start_broker: StartBroker, connect: Connec
     assert topic.error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
 
+def test_a_topic_that_is_asked_for_by_id_is_not_created_by_its_name(
+    broker: MemoryBroker, client: Client
+) -> None:
+    request = about("missing", create=True)
+    assert request.topics
+    request.topics[0].topic_id = b"no topic has it!"
+    (topic,) = told(client, request)
+    assert (topic.name, topic.error_code) == (None, ErrorCode.UNKNOWN_TOPIC_ID)
+    assert "missing" not in broker.broker.metadata.image.topics_by_name
+
+
 def test_a_metadata_log_that_cannot_be_written_creates_nothing_and_answers_all_the_same(
     broker: MemoryBroker, client: Client
 ) -> None:

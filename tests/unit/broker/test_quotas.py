@@ -207,6 +207,19 @@ def test_a_batch_larger_than_its_quota_ever_allows_is_sent_and_waited_for(
     assert throttles(broker) == {QuotaKind.FETCH: (1, answer.throttle_time_ms)}
 
 
+def test_a_consumer_waits_for_records_also_where_no_window_is_full(
+    start_broker: StartBroker, connect: Connect
+) -> None:
+    broker = start_broker(quota_window_num="1")
+    broker.create_topic("orders")
+    set_quota(broker, "consumer_byte_rate", 10**6)
+    client = connect(broker)
+    client.send(poll(max_wait_ms=5000), version=BY_NAME)
+    assert client.answers() == []  # else it would ask again and again
+    broker.loop.advance(5000)
+    assert len(client.answers()) == 1
+
+
 def test_a_session_goes_on_after_a_wait_and_none_begins_with_one(
     broker: MemoryBroker, client: Client, connect: Connect
 ) -> None:

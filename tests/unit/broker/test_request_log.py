@@ -14,6 +14,7 @@ from ottla.broker import dispatch, fetch, replies, request_log
 from ottla.broker.metrics.requests import api_name
 from ottla.broker.request_log import BUCKET_ENDS_SECONDS, RequestTotals
 from ottla.broker.topic_reads import TopicReads
+from ottla.settings.security import STANDARD_AUTHORIZER
 from ottla.wire.messages.api_versions import ApiVersionsRequest
 from ottla.wire.messages.create_topics import CreateTopicsRequest
 from ottla.wire.messages.fetch import FetchRequest
@@ -202,6 +203,21 @@ def test_partitions_that_are_refused_are_counted_each(broker: MemoryBroker, clie
         ("Produce", "UNKNOWN_TOPIC_OR_PARTITION"): 2,
         ("Produce", "INVALID_REQUIRED_ACKS"): 1,
         ("Fetch", "OFFSET_OUT_OF_RANGE"): 1,
+    }
+
+
+def test_partitions_that_may_not_be_written_or_read_are_counted_each(
+    start_broker: StartBroker, connect: Connect
+) -> None:
+    broker = start_broker(authorizer_class_name=STANDARD_AUTHORIZER, **ON)
+    broker.broker.fetch.topic_reads = TopicReads()
+    client = connect(broker)
+    batches = [("orders", index, batch_of(b"a")) for index in range(2)]
+    client.send(produce(*batches), version=BY_NAME)
+    client.send(data_requests.fetch(("orders", partition_at(0, 0))), version=BY_NAME)
+    assert refusals(broker) == {
+        ("Produce", "TOPIC_AUTHORIZATION_FAILED"): 2,
+        ("Fetch", "TOPIC_AUTHORIZATION_FAILED"): 1,
     }
 
 

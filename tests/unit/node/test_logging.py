@@ -40,6 +40,16 @@ def test_what_a_client_sends_makes_no_line_of_its_own() -> None:
     assert rest == "warning ottla.broker slow request client_id='a\\n2026-11-21 error' api=Fetch"
 
 
+def test_what_a_client_sends_makes_no_field_of_its_own() -> None:
+    rest = line(logging.WARNING, "slow request", client_id="a peer=::1", api="Fetch")
+    assert rest == "warning ottla.broker slow request client_id='a peer=::1' api=Fetch"
+
+
+def test_an_event_stays_on_its_line_whatever_it_names() -> None:
+    rest = line(logging.WARNING, "refused: a\n2026-11-21 error\x1b[2J", api="Fetch")
+    assert rest == "warning ottla.broker refused: a\\n2026-11-21 error\\x1b[2J api=Fetch"
+
+
 def told_of_a_bug(formatter: logging.Formatter) -> list[str]:
     """The lines of an exception."""
     stream = io.StringIO()
@@ -87,6 +97,13 @@ def test_a_field_takes_no_name_of_the_line_and_may_be_anything() -> None:
     assert (told["level"], told["level_"]) == ("info", "high")
     assert told["address"] == ["::1", 9092]
     assert told["what"] == "<class 'ValueError'>"
+
+
+def test_for_programs_a_line_is_json_in_every_locale() -> None:
+    record = logging.LogRecord("ottla", logging.INFO, "file.py", 1, "über\u2028", (), None)
+    told = JsonFormatter().format(record)
+    assert told.isascii()
+    assert json.loads(told)["event"] == "über\u2028"
 
 
 def test_for_programs_a_traceback_stays_on_the_line() -> None:

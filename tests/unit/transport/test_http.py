@@ -36,6 +36,9 @@ class Transport:
     def close(self) -> None:
         self.closed = True
 
+    def is_closing(self) -> bool:
+        return self.closed or self.aborted
+
     def abort(self) -> None:
         self.aborted = True
 
@@ -205,6 +208,41 @@ def test_while_an_answer_is_made_nothing_more_is_read(server: Server) -> None:
     assert peer.transport.reading
 
 
+def test_who_takes_no_answers_gets_no_more_until_it_does(server: Server) -> None:
+    peer = server.connect()
+    server.call(peer.connection.pause_writing)
+    peer.transport.sent = b""
+    assert peer.send(request("/a") + request("/b")) == b""
+    assert (server.asked, peer.transport.reading) == ([], False)
+    server.call(peer.connection.resume_writing)
+    assert peer.transport.sent.count(b"HTTP/1.1 200") == 2
+    assert peer.transport.reading
+
+
+def test_who_is_refused_and_takes_its_answer_late_is_not_heard_again(server: Server) -> None:
+    peer = server.connect()
+    length = HTTP_BODY_BYTES_MAX + 1
+    head = request("/a", "POST", f"Content-Length: {length}\r\n")
+    assert status_of(peer.send(head + b"x" * length)) == 413
+    answer = peer.transport.sent
+    server.call(peer.connection.pause_writing)
+    server.call(peer.connection.resume_writing)
+    assert peer.connection._answering is None
+    assert peer.transport.sent == answer
+
+
+def test_what_waits_is_answered_before_more_is_read(server: Server) -> None:
+    peer = server.connect()
+    peer.send(request("/slow") + request("/slow"))
+    assert server.held is not None
+    server.held.set_result(HttpAnswer(HTTPStatus.OK, b"first\n"))
+    server.loop.settle()
+    assert not peer.transport.reading  # otherwise a read for each answer piles up in memory
+    server.held.set_result(HttpAnswer(HTTPStatus.OK, b"second\n"))
+    server.loop.settle()
+    assert peer.transport.reading
+
+
 def test_who_sends_no_more_still_gets_what_it_is_owed(server: Server) -> None:
     peer = server.connect()
     peer.send(request("/slow"))
@@ -243,6 +281,16 @@ def test_who_sends_nothing_for_long_is_let_go(server: Server) -> None:
     assert busy.transport.aborted
 
 
+def test_an_answer_has_its_own_time_however_late_it_was_asked_for(server: Server) -> None:
+    peer = server.connect()
+    server.loop.advance(IDLE_MS - 1000)
+    peer.send(request("/slow"))
+    server.loop.advance(2000)
+    assert not peer.transport.aborted
+    server.loop.advance(IDLE_MS)
+    assert peer.transport.aborted
+
+
 def test_where_there_are_too_many_the_one_unused_for_longest_goes(server: Server) -> None:
     peers = [server.connect() for _ in range(HTTP_CONNECTIONS_MAX)]
     peers[0].send(request("/a"))
@@ -251,6 +299,11 @@ def test_where_there_are_too_many_the_one_unused_for_longest_goes(server: Server
     peers[1].leaves()
     server.connect()
     assert [peer.transport.aborted for peer in peers[:4]] == [False, True, True, False]
+
+
+def test_where_many_enter_at_once_as_many_go(server: Server) -> None:
+    peers = [server.connect() for _ in range(HTTP_CONNECTIONS_MAX + 5)]  # nobody has left yet
+    assert [peer.transport.aborted for peer in peers[:6]] == [True] * 5 + [False]
 
 
 def test_a_stop_closes_everybody(server: Server) -> None:

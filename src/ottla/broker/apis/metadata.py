@@ -69,6 +69,7 @@ async def _create_missing(request: MetadataRequest, call: Call, broker: Broker) 
         topic.name
         for topic in request.topics
         if topic.name
+        and not _asks_by_id(topic, call)  # an id is never made, and its name then means nothing
         and topic.name not in known
         and is_topic_name(topic.name)
         and not is_internal(topic.name)  # coordinators make theirs, with settings of their own
@@ -92,12 +93,15 @@ def _topics(
     return [_look_up(topic, call, image) for topic in asked]
 
 
+def _asks_by_id(asked: MetadataRequestTopic, call: Call) -> bool:
+    """Java's client leaves the name empty, not null, where it asks for an id."""
+    return asked.topic_id != ZERO_UUID and call.version >= FINDS_BY_ID
+
+
 def _look_up(
     asked: MetadataRequestTopic, call: Call, image: MetadataImage
 ) -> MetadataResponseTopic:
-    # Java's client leaves the name empty, not null, where it asks for an id.
-    has_id = asked.topic_id != ZERO_UUID and call.version >= FINDS_BY_ID
-    if asked.name is not None and not has_id:
+    if asked.name is not None and not _asks_by_id(asked, call):
         by_name = image.topics_by_name.get(asked.name)
         if by_name is not None:
             return _describe(by_name, image)

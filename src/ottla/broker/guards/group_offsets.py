@@ -168,7 +168,12 @@ def _may_look(topic: OffsetFetchRequestTopics, gate: Fetching) -> bool:
 def _show_visible(
     group: OffsetFetchResponseGroup, hidden: list[OffsetFetchRequestTopics], gate: Fetching
 ) -> None:
-    """Where all were asked for, hidden topics are left out; where they were named, refused."""
+    """Where all were asked for, hidden topics are left out; where they were named, refused.
+
+    A group that is answered with an error as a whole is not told of its topics.
+    """
+    if group.error_code:
+        return
     group.topics = [
         topic
         for topic in group.topics

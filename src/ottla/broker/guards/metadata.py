@@ -49,7 +49,7 @@ async def metadata(request: MetadataRequest, gate: Asking) -> MetadataResponse:
         response = await gate.serve(request)
         if nothing_left:
             response.topics = []  # in version 0 the empty list asks for all
-        response.topics += [_refused(topic) for topic in (*refused, *uncreatable)]
+        response.topics += [_refused(topic, gate) for topic in (*refused, *uncreatable)]
     for topic in response.topics:
         topic.topic_authorized_operations = narrowed(
             topic.topic_authorized_operations, access, AclResourceType.TOPIC, topic.name or ""
@@ -82,9 +82,9 @@ def _may_exist(topic: MetadataRequestTopic, request: MetadataRequest, gate: Aski
     return gate.access.to_cluster(Operation.CREATE) or gate.access.to_topic(Operation.CREATE, name)
 
 
-def _refused(topic: MetadataRequestTopic) -> MetadataResponseTopic:
+def _refused(topic: MetadataRequestTopic, gate: Asking) -> MetadataResponseTopic:
     """Ids are no secret, names are."""
-    if topic.topic_id != ZERO_UUID:
+    if _names_id(topic, gate):
         return MetadataResponseTopic(error_code=DENIED, name=None, topic_id=topic.topic_id)
     return MetadataResponseTopic(error_code=DENIED, name=topic.name, topic_id=ZERO_UUID)
 

@@ -217,9 +217,10 @@ def _may_delete(name: str | None, gate: Deleting) -> bool:
     """Whether the handler may hear of it, if only to say that there is no such topic."""
     if name is None:
         return True
-    if name not in gate.broker.metadata.image.topics_by_name:
-        return gate.access.to_topic(Operation.DESCRIBE, name)
-    return gate.access.to_topic(Operation.DELETE, name)
+    if not gate.access.to_topic(Operation.DESCRIBE, name):
+        return False  # it may be denied to whoever is allowed to delete
+    exists = name in gate.broker.metadata.image.topics_by_name
+    return not exists or gate.access.to_topic(Operation.DELETE, name)
 
 
 def _name_of(topic: DeleteTopicState, gate: Deleting) -> str | None:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from ottla.base.errors import ProtocolError
 from ottla.base.limits import (
+    METRICS_GROUP_ID_LENGTH_MAX,
     METRICS_GROUP_PARTITIONS_MAX,
     METRICS_GROUPS_MAX,
+    METRICS_LOOKS_PER_TURN,
     METRICS_SAMPLES_PER_TURN,
 )
 from ottla.base.world import Clock
@@ -68,23 +70,36 @@ class GroupMetrics:
         yield from parts(metrics.GROUP_MEMBERS, islice(_members(shards), METRICS_GROUPS_MAX))
         self._times.begin_round()
         positions: list[Position] = []
+        looks = self.looks
         for position in self._positions(shards):
             positions.append(position)
-            if not len(positions) % METRICS_SAMPLES_PER_TURN:
+            looked_often = self.looks - looks >= METRICS_LOOKS_PER_TURN
+            if looked_often or not len(positions) % METRICS_SAMPLES_PER_TURN:
                 yield None
+                looks = self.looks
         yield from _told(positions)
-        groups = sum(len(shard.group_ids()) for shard in shards)
-        places = sum(
-            len(offsets.committed) for each in shards for _, offsets in each.offsets.items()
+        self._note_left_out(shards)
+
+    def _note_left_out(self, shards: list[GroupShard]) -> None:
+        groups = [group_id for shard in shards for group_id in shard.group_ids()]
+        places = {
+            group_id: len(offsets.committed)
+            for shard in shards
+            for group_id, offsets in shard.offsets.items()
+        }
+        told = sum(map(_can_be_told, groups))
+        told_places = sum(n for group_id, n in places.items() if _can_be_told(group_id))
+        self._left_out["groups"] = len(groups) - min(told, METRICS_GROUPS_MAX)
+        self._left_out["group partitions"] = sum(places.values()) - min(
+            told_places, METRICS_GROUP_PARTITIONS_MAX
         )
-        self._left_out["groups"] = max(groups - METRICS_GROUPS_MAX, 0)
-        self._left_out["group partitions"] = max(places - METRICS_GROUP_PARTITIONS_MAX, 0)
 
     def _positions(self, shards: list[GroupShard]) -> Iterator[Position]:
         committed = (
             (group_id, place, offset)
             for shard in shards
             for group_id, offsets in list(shard.offsets.items())
+            if _can_be_told(group_id)
             for place, offset in list(offsets.committed.items())
         )
         for group_id, place, offset in islice(committed, METRICS_GROUP_PARTITIONS_MAX):
@@ -119,6 +134,10 @@ class GroupMetrics:
         return max(self._clock.now_ms() - written_ms, 0) / 1000
 
 
+def _can_be_told(group_id: str) -> bool:
+    return len(group_id) <= METRICS_GROUP_ID_LENGTH_MAX
+
+
 def _states(shards: list[GroupShard]) -> Iterator[Part]:
     counts: Counter[tuple[str, str]] = Counter()
     for shard in shards:
@@ -132,7 +151,8 @@ def _members(shards: list[GroupShard]) -> Iterator[Sample]:
     for shard in shards:
         for group in list(shard):
             assert isinstance(group, ClassicGroup | ConsumerGroup)
-            yield (group.group_id,), len(group.members)
+            if _can_be_told(group.group_id):
+                yield (group.group_id,), len(group.members)
 
 
 def _told(positions: list[Position]) -> Iterator[Part]:

@@ -14,28 +14,12 @@ from ottla.base.limits import (
 from ottla.base.world import Clock
 from ottla.broker.metadata_service import MetadataService
 from ottla.broker.metrics import catalogue as metrics
+from ottla.broker.metrics.appended import AppendedCounts
 from ottla.broker.metrics.families import OTHER, Part, Sample, family, parts, single
 from ottla.broker.metrics.lag import UNKNOWN, RecordTimes
 from ottla.broker.partition import Partition
 from ottla.broker.replicas import LocalReplicas
 from ottla.broker.topic_reads import OTHERS, Key, TopicReads
-
-
-class _Totals:
-    """Of one topic, or of many."""
-
-    __slots__ = ("batches", "bytes", "partitions", "records", "size_bytes")
-
-    def __init__(self) -> None:
-        self.bytes = self.batches = self.records = self.partitions = self.size_bytes = 0
-
-    def add(self, partition: Partition, size_bytes: int) -> None:
-        appended = partition.log.appended
-        self.bytes += appended.bytes
-        self.batches += appended.batches
-        self.records += partition.log.log_end_offset
-        self.partitions += 1
-        self.size_bytes += size_bytes
 
 
 class TopicMetrics:
@@ -55,6 +39,7 @@ class TopicMetrics:
         self._reads = reads
         self._clock = clock
         self._times = RecordTimes()
+        self._appended = AppendedCounts()
 
     def __call__(self) -> Iterator[Part]:
         partitions = list(self._replicas)
@@ -71,24 +56,29 @@ class TopicMetrics:
     # -- topics ----------------------------------------------------------------------------------
 
     def _of_topics(self, sizes: dict[Partition, int]) -> Iterator[Part]:
-        totals: dict[str, _Totals] = {}
+        counts: Counter[str] = Counter()
+        size_of: Counter[str] = Counter()
         left_out: set[str] = set()
         for number, (partition, size_bytes) in enumerate(sizes.items(), 1):
             name: str = partition.topic
-            if name not in totals and len(totals) >= METRICS_TOPICS_MAX:
+            if name not in counts and len(counts) >= METRICS_TOPICS_MAX:
                 left_out.add(name)
                 name = OTHER
-            totals.setdefault(name, _Totals()).add(partition, size_bytes)
+            counts[name] += 1
+            size_of[name] += size_bytes
+            self._appended.look(name, partition)
             if not number % METRICS_SAMPLES_PER_TURN:
                 yield None
+        self._appended.keep_only(sizes, counts)
+        taken = self._appended.topics
         for metric, field in (
             (metrics.TOPIC_APPENDED_BYTES, "bytes"),
             (metrics.TOPIC_APPENDED_BATCHES, "batches"),
             (metrics.TOPIC_APPENDED_RECORDS, "records"),
-            (metrics.TOPIC_PARTITIONS, "partitions"),
-            (metrics.TOPIC_BYTES, "size_bytes"),
         ):
-            yield from parts(metric, (((name,), getattr(of, field)) for name, of in totals.items()))
+            yield from parts(metric, (((name,), getattr(of, field)) for name, of in taken.items()))
+        yield from parts(metrics.TOPIC_PARTITIONS, (((name,), n) for name, n in counts.items()))
+        yield from parts(metrics.TOPIC_BYTES, (((name,), n) for name, n in size_of.items()))
         self._left_out["topics"] = len(left_out)
         yield from self._of_fetches()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
+from ottla.base.limits import METRICS_LOOKS_PER_TURN
 from ottla.broker.metrics import groups
 from ottla.broker.metrics.groups import GroupMetrics
 from ottla.broker.transaction_markers import Marker
@@ -105,6 +108,20 @@ def test_lag_is_told_in_records_and_since_the_first_unread_record(
     assert where("lag_seconds", found) == 4.0
     broker.loop.advance(60_000)
     assert where("lag_seconds", scraped(metrics())) == 64.0
+
+
+def test_what_is_deleted_under_a_group_does_not_count_for_its_age(
+    broker: MemoryBroker, client: Client, metrics: GroupMetrics
+) -> None:
+    for index in range(2):
+        write(broker, batch_of(b"a", timestamp=START_MS + index * 1000))
+    commit(client, 0)
+    broker.loop.advance(5000)
+    assert where("lag_seconds", scraped(metrics())) == 5.0
+    broker.partition("orders").log.advance_log_start(1)
+    assert where("lag_seconds", scraped(metrics())) == 4.0
+    broker.partition("orders").log.advance_log_start(2)
+    assert where("lag_seconds", scraped(metrics())) == 0
 
 
 def test_in_the_middle_of_a_batch_the_time_lies_between(
@@ -231,3 +248,25 @@ def test_beyond_the_bounds_groups_and_positions_are_counted_and_left_out(
     assert len(found.all("ottla_group_members")) == 2
     assert len(found.all("ottla_group_lag_records")) == 3
     assert left_out == {"groups": 1, "group partitions": 3}
+
+
+def test_a_group_with_an_endless_name_is_counted_and_left_out(
+    client: Client, metrics: GroupMetrics, left_out: dict[str, int]
+) -> None:
+    commit(client, 0)
+    commit(client, 0, group="g" * 256)
+    found = scraped(metrics())
+    assert list(found.all("ottla_group_members")) == [("g",)]
+    assert len(found.all("ottla_group_lag_records")) == 1
+    assert left_out == {"groups": 1, "group partitions": 1}
+
+
+def test_after_some_looks_at_the_disk_requests_have_their_turn(
+    broker: MemoryBroker, client: Client, metrics: GroupMetrics
+) -> None:
+    write(broker, batch_of(*[b"v"] * 50))
+    for offset in range(50):
+        commit(client, offset, group=f"g{offset}")
+    looks = [0, *(metrics.looks for part in metrics() if part is None)]
+    assert looks[-1] >= 40
+    assert max(after - before for before, after in pairwise(looks)) == METRICS_LOOKS_PER_TURN

@@ -47,6 +47,12 @@ def test_names_that_need_it_are_escaped() -> None:
     assert found["ottla_group_members", {"group": name}] == 1
 
 
+def test_a_name_that_looks_like_a_heading_is_a_name_in_every_part() -> None:
+    names = [f"g{n}\r# x" for n in range(MANY)]
+    found = b"".join(written(parts(metrics.GROUP_MEMBERS, (((name,), 1) for name in names))))
+    assert found.count(b"# x") == MANY
+
+
 def test_requests_go_between_the_parts() -> None:
     turns = 0
 

@@ -72,6 +72,48 @@ def test_what_logs_take_is_summed_over_the_partitions_of_a_topic(
     assert found["ottla_topic_size_bytes", ORDERS] == size
 
 
+def test_the_counters_of_the_others_do_not_go_back_when_topics_go(
+    broker: MemoryBroker,
+    client: Client,
+    metrics: TopicMetrics,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(topics, "METRICS_TOPICS_MAX", 1)
+    for name in ("second", "third"):
+        broker.create_topic(name)
+        write(client, b"a", topic=name)
+    write(client, b"a")
+    counters = [f"ottla_topic_appended_{what}_total" for what in ("bytes", "batches", "records")]
+    first = scraped(metrics())
+    assert [first[name, {"topic": "(other)"}] for name in counters] == [2 * ONE, 2, 2]
+    broker.delete_topic("orders")
+    broker.delete_topic("third")
+    broker.loop.settle()
+    write(client, b"a", topic="second")
+    found = scraped(metrics())
+    assert [found[name, {"topic": "(other)"}] for name in counters] == [2 * ONE, 2, 2]
+    # It has a series of its own now, which counts from its beginning.
+    assert [found[name, {"topic": "second"}] for name in counters] == [ONE, 1, 1]
+    assert ("orders",) not in found.all(counters[0])
+
+
+def test_a_replica_that_goes_on_with_a_copy_takes_nothing_back(
+    broker: MemoryBroker, client: Client, metrics: TopicMetrics
+) -> None:
+    write(client, b"a")
+    scraped(metrics())
+    partition = broker.partition("orders")
+    partition.log.close()
+    folders = broker.broker.replicas.folders
+    copy = folders.open_moved(partition.key, partition.directory, partition.log)
+    partition.adopt(copy, partition.directory)
+    assert scraped(metrics())["ottla_topic_appended_bytes_total", ORDERS] == ONE
+    write(client, b"a")
+    found = scraped(metrics())
+    assert found["ottla_topic_appended_bytes_total", ORDERS] == 2 * ONE
+    assert found["ottla_topic_appended_records_total", ORDERS] == 2
+
+
 def test_what_fetches_bring_is_counted_under_the_topics_name_however_they_name_it(
     broker: MemoryBroker, client: Client, metrics: TopicMetrics
 ) -> None:
