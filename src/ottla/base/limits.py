@@ -30,6 +30,10 @@ PREAD_BYTES_MAX = 128 * KIB
 DECOMPRESSED_BYTES_MAX = 128 * MIB
 """What the records of one batch may decompress to, against batches made to fill the memory."""
 
+COMPRESSED_STREAMS_MAX = 256
+"""Streams that one compressed block is read from. Clients write one; what follows a stream is
+copied for each, and a hundred thousand empty ones would hold up everybody else for seconds."""
+
 BLOCKS_KEPT_BYTES_MAX = 32 * MIB
 """Of large blocks of memory that are free and kept for the next ones of their sizes, a process."""
 
@@ -228,6 +232,9 @@ DELEGATION_TOKENS_MAX = 10_000
 ACCESS_ANSWERS_KEPT_MAX = 262_144
 """Answers about access that are remembered for all peers, until an ACL changes."""
 
+ACCESS_NAME_LENGTH_KEPT_MAX = 255
+"""Longer names are decided about each time: whoever may do nothing sends what names it likes."""
+
 ACCESS_PEERS_KEPT_MAX = 4_096
 """Peers whose answers are remembered."""
 
@@ -236,6 +243,10 @@ CLI_LINE_BYTES_MAX = 64 * MIB
 
 CLI_READ_BYTES_MAX = 1 * MIB
 """What a command reads of a file or a pipe at once: so many bytes of records it sends together."""
+
+QUOTAS_CHANGED_PER_REQUEST_MAX = 10_000
+"""Quotas that one request sets and removes, as with Apache Kafka: they go into one batch of the
+metadata log."""
 
 QUOTA_NAME_LENGTH_MAX = 255
 """Characters by which users and clients are told apart where their use is measured."""
@@ -255,6 +266,12 @@ METRICS_PARTITIONS_MAX = 2000
 
 METRICS_GROUPS_MAX = 1000
 """Groups with series of their own."""
+
+METRICS_GROUP_ID_LENGTH_MAX = 255
+"""Characters of a group's id, for series: a longer one would stand in thousands of lines."""
+
+METRICS_LOOKS_PER_TURN = 20
+"""Headers of batches that are read in one turn: each is a small read from the disk."""
 
 METRICS_GROUP_PARTITIONS_MAX = 5000
 """Partitions of groups with series of their own: each has four."""
@@ -281,7 +298,10 @@ TELEMETRY_SERIES_PER_CLIENT_MAX = 1_000
 """Series of one client: those that come first, the others are left out."""
 
 TELEMETRY_SERIES_MAX = 100_000
-"""Series of all clients, some 300 bytes each."""
+"""Series of all clients, some 300 bytes each as clients make them."""
+
+TELEMETRY_SERIES_LENGTH_MAX = 2_048
+"""Characters of one series, its name and labels together: a small push makes a thousand series."""
 
 TELEMETRY_LABELS_MAX = 32
 """Labels of one series."""
@@ -289,9 +309,9 @@ TELEMETRY_LABELS_MAX = 32
 TELEMETRY_TEXT_LENGTH_MAX = 255
 """Characters of a name, label or value in them, and of what a subscription's pattern looks at."""
 
-TELEMETRY_PARTS_MAX = 5_000
-"""Resources, scopes, metrics and points of one push that are looked at, a tenth of a second at worst:
-a few bytes make thousands, and nobody else is served meanwhile."""
+TELEMETRY_PARTS_MAX = 10_000
+"""Resources, scopes, metrics, points and labels of one push that are looked at: a few bytes make
+thousands, nobody else is served meanwhile, and these take some tenths of a second at worst."""
 
 TELEMETRY_EXPANSION_MAX = 4
 """How many times longer than allowed to be sent a push may be, once it is decompressed. Opened it

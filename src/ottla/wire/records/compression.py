@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Final, Protocol
 
 from ottla.base.errors import ErrorCode, ProtocolError
-from ottla.base.limits import DECOMPRESSED_BYTES_MAX, KIB, MIB
+from ottla.base.limits import COMPRESSED_STREAMS_MAX, DECOMPRESSED_BYTES_MAX, KIB, MIB
 from ottla.base.world import Buffer
 
 _STEP_BYTES: Final = MIB
@@ -56,6 +56,11 @@ def _broken(codec: Codec, reason: object) -> ProtocolError:
     return ProtocolError(ErrorCode.CORRUPT_MESSAGE, f"{codec.name.lower()} block: {reason}")
 
 
+def _check_streams(codec: Codec, count: int) -> None:
+    if count > COMPRESSED_STREAMS_MAX:
+        raise _broken(codec, f"is made of more than {COMPRESSED_STREAMS_MAX} streams")
+
+
 def _check_limit(codec: Codec, size: int, limit: int) -> None:
     if size > limit:
         raise _broken(codec, f"expands to more than {limit} bytes")
@@ -85,7 +90,7 @@ def _gzip_compress(data: Buffer, level: int | None) -> bytes:
 
 def _gzip_decompress(data: Buffer, limit: int) -> bytes:
     chunks: list[bytes] = []
-    total = 0
+    total, streams = 0, 1
     rest: Buffer = data
     inflate = zlib.decompressobj(_GZIP_WINDOW_BITS)
     try:
@@ -98,6 +103,8 @@ def _gzip_decompress(data: Buffer, limit: int) -> bytes:
             if inflate.eof:
                 rest = inflate.unused_data
                 if rest:  # gzip files may be several members in a row
+                    streams += 1
+                    _check_streams(Codec.GZIP, streams)
                     inflate = zlib.decompressobj(_GZIP_WINDOW_BITS)
             elif not rest and not chunk:
                 raise _broken(Codec.GZIP, "ends too early")
@@ -217,10 +224,12 @@ def _read_frames(
     failure: type[Exception],
 ) -> bytes:
     chunks: list[bytes] = []
-    total = 0
+    total, streams = 0, 0
     rest: Buffer = data
     try:
         while len(rest):
+            streams += 1
+            _check_streams(codec, streams)
             frame = new_frame()
             while not frame.eof:
                 chunk = frame.decompress(rest, max_length=_STEP_BYTES)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.limits import COMPRESSED_STREAMS_MAX
 from ottla.wire.records.compression import Codec, compress, decompress
 
 COMPRESSING = [codec for codec in Codec if codec is not Codec.NONE]
@@ -50,6 +51,16 @@ def test_snappy_is_written_as_java_does_and_read_in_both_forms() -> None:
 @pytest.mark.parametrize("codec", [Codec.GZIP, Codec.LZ4, Codec.ZSTD])
 def test_streams_in_a_row_are_one(codec: Codec) -> None:
     assert decompress(compress(b"one", codec) + compress(b"two", codec), codec) == b"onetwo"
+
+
+@pytest.mark.parametrize("codec", [Codec.GZIP, Codec.LZ4, Codec.ZSTD])
+def test_a_crowd_of_streams_is_refused(codec: Codec) -> None:
+    stream = compress(b"x", codec)
+    crowd = stream * COMPRESSED_STREAMS_MAX
+    assert decompress(crowd, codec) == b"x" * COMPRESSED_STREAMS_MAX
+    with pytest.raises(ProtocolError) as refused:
+        decompress(crowd + stream, codec)
+    assert refused.value.code is ErrorCode.CORRUPT_MESSAGE
 
 
 @pytest.mark.parametrize("codec", Codec)
