@@ -237,6 +237,11 @@ class Call(Generic[T]):
         self._loop.call_soon_threadsafe(self._cancel, reason)
 
     @property
+    def is_over(self) -> bool:
+        """On the loop: whether its coroutine has ended."""
+        return self._task is None
+
+    @property
     def is_in_job(self) -> bool:
         """Whether the caller's thread is inside a function that `in_caller` was given."""
         return self._job is not None
@@ -267,5 +272,9 @@ async def _outcome(work: Work[Any]) -> Outcome[Any]:
 
 
 def current_call() -> Call[Any]:
-    """The call whose coroutine runs here. Raises LookupError where there is none."""
-    return _CURRENT.get()
+    """The call whose coroutine runs here. Raises LookupError where there is none any more."""
+    call = _CURRENT.get()
+    if call.is_over:
+        # A task that it began goes on without it: nobody would ever do what that asks for.
+        raise LookupError("the call has ended")
+    return call

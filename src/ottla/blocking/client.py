@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from contextvars import Context
 from types import TracebackType
 from typing import Any, Final, NoReturn, Protocol, Self, TypeVar
 from weakref import WeakSet
@@ -168,7 +169,8 @@ def _abandon(background: Background, end: Callable[[], Coroutine[Any, Any, None]
             give_back(background)
 
     def begin() -> None:
-        task = background.loop.create_task(close())
+        # Whoever collects it may be inside a call of another client: that has no part in this.
+        task = background.loop.create_task(close(), context=Context())
         _FORGOTTEN[task] = background
         task.add_done_callback(_FORGOTTEN.pop)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ottla.base.errors import UserError
+from ottla.blocking import background as background_module
 from ottla.blocking.background import Background, borrow, give_back
 from ottla.blocking.call import current_call
 from ottla.blocking.errors import BackgroundLostError
@@ -158,6 +159,32 @@ def test_who_waits_is_told_when_the_thread_ends(background: Background) -> None:
     anew = borrow()
     assert anew is not background
     give_back(anew)
+
+
+def test_who_gives_back_waits_for_a_thread_that_ends_by_itself_too(
+    background: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling, waited_for = threading.Event(), threading.Event()
+    join = background._thread.join
+
+    def wait_for_it(timeout_s: float | None = None) -> None:
+        waited_for.set()
+        join(timeout_s)
+
+    def tell(_: str) -> None:
+        telling.set()
+        waited_for.wait(1)
+
+    async def quit_thread() -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(background._thread, "join", wait_for_it)
+    monkeypatch.setattr(background_module._log, "exception", tell)
+    with pytest.raises(SystemExit):
+        background.run(quit_thread)
+    assert telling.wait(10)
+    background.stop()
+    assert not background._thread.is_alive()
 
 
 def test_the_work_has_functions_called_by_its_caller_who_may_ask_in_return(

@@ -110,6 +110,29 @@ def test_what_was_asked_for_ends_with_the_thread_that_would_do_it(
     assert asking.told == [BackgroundLostError, BackgroundLostError]
 
 
+def test_what_outlives_a_call_is_no_part_of_it(background: Background) -> None:
+    async def is_in_call(ended: asyncio.Event) -> bool:
+        await ended.wait()
+        try:
+            current_call()
+        except LookupError:
+            return False
+        return True
+
+    async def begin() -> tuple[asyncio.Event, asyncio.Task[bool]]:
+        current_call()
+        ended = asyncio.Event()
+        return ended, asyncio.create_task(is_in_call(ended))
+
+    ended, task = background.run(begin)
+
+    async def outcome() -> bool:
+        ended.set()
+        return await task
+
+    assert background.run(outcome) is False
+
+
 def lose_mail(call: Call[Any]) -> None:
     """As where a signal interrupts between the taking of mail and its first use."""
     call._mail.get(timeout=10)
