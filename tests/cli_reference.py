@@ -30,7 +30,7 @@ What all commands that ask a cluster have in common, and what is not repeated be
   cluster is, and `--command-config FILE` reads the settings of a Kafka client's `.properties` file.
   Without any of them it is `localhost:9092`.
 - `-o json` (short: `--json`) and `-o yaml` print everything that is known, for programs; a table
-  shows the essentials. Refusals are one line on standard error.
+  shows the essentials. Refusals are a line on standard error, with one below it of what helps.
 - Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 found what the command looks for,
   130 interrupted.
 - `ottla completion bash|zsh|fish` lets the shell complete commands, topics, groups and settings.

@@ -6,6 +6,7 @@ command looks for, 130 interrupted (`exit_codes.Exit`).
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -60,6 +61,7 @@ class Door(PathGroup):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> NoReturn:
         arguments = list(sys.argv[1:] if args is None else args)
+        _print_whatever_comes()
         sys.exit(self._exit_code(arguments, prog_name or PROGRAM, extra))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -107,6 +109,12 @@ class Door(PathGroup):
 
         print(completions(self, os.environ[COMPLETION_VARIABLE]))
         return Exit.DONE
+
+
+def _print_whatever_comes() -> None:
+    """A name of somebody else's may have letters that the terminal's encoding has not."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _forget_output() -> None:

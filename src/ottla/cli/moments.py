@@ -27,9 +27,15 @@ _ISO: Final = re.compile(
     r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.IGNORECASE
 )
 _ISO_UNITS: Final = ("w", "d", "h", "m", "s")
+_DAYS_AGO: Final = {"today": 0, "yesterday": 1}
 _EPOCH: Final = re.compile(r"@(\d+)")
 _LEAST_MILLISECONDS: Final = 100_000_000_000
 """From here on a number after @ is one of milliseconds: as seconds it were the year 5138."""
+
+_MOST_MILLISECONDS: Final = 2**63 - 1
+"""What a field of the protocol holds."""
+_LAST_MS: Final = 2**63 - 1
+"""What Kafka's messages can say."""
 
 DURATION_FORMS: Final = "90s, 5m, 1h30m, 2d or PT1H30M"
 TIME_FORMS: Final = "2026-05-01, 2026-05-01T12:30, now, today, yesterday, 5m (ago) or @1777600000"
@@ -64,20 +70,20 @@ def parse_time_ms(text: str, *, now_ms: int) -> int | None:
     epoch = _EPOCH.fullmatch(text)
     if epoch is not None:
         number = int(epoch[1])
-        return number if number >= _LEAST_MILLISECONDS else number * 1000
+        time_ms = number if number >= _LEAST_MILLISECONDS else number * 1000
+        return time_ms if time_ms <= _LAST_MS else None
     return _named_ms(text.lower(), now_ms) if text.isalpha() else _calendar_ms(text)
 
 
 def _named_ms(name: str, now_ms: int) -> int | None:
     if name == "now":
         return now_ms
-    today = datetime.fromtimestamp(now_ms / 1000).astimezone()
+    if name not in _DAYS_AGO:
+        return None
+    # Without a zone until the day is found: midnight may have another distance from UTC than now.
+    today = datetime.fromtimestamp(now_ms / 1000).astimezone().replace(tzinfo=None)
     midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
-    if name == "today":
-        return _ms(midnight)
-    if name == "yesterday":
-        return _ms(midnight - timedelta(days=1))
-    return None
+    return _ms((midnight - timedelta(days=_DAYS_AGO[name])).astimezone())
 
 
 def _calendar_ms(text: str) -> int | None:
@@ -94,13 +100,20 @@ def _ms(read: datetime) -> int:
 
 def format_time(time_ms: int) -> str:
     """In this machine's zone, as 2026-05-01T12:30:00.000+02:00; `-` for none."""
-    if time_ms < 0:
-        return "-"
-    try:
-        local = datetime.fromtimestamp(time_ms / 1000).astimezone()
-    except (ValueError, OverflowError, OSError):
-        return f"@{time_ms}"
+    local = local_time(time_ms)
+    if local is None:
+        return "-" if time_ms < 0 else f"@{time_ms}"
     return local.isoformat(timespec="milliseconds")
+
+
+def local_time(time_ms: int) -> datetime | None:
+    """In this machine's zone; None for none, and where no calendar has the year."""
+    if time_ms < 0:
+        return None
+    try:
+        return datetime.fromtimestamp(time_ms / 1000).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def format_duration(duration_ms: float) -> str:
@@ -130,7 +143,7 @@ class Duration(_Milliseconds):
     ) -> int:
         """Fails with the forms that are understood."""
         parsed = value if isinstance(value, int) else parse_duration_ms(str(value))
-        if parsed is None:
+        if parsed is None or parsed > _MOST_MILLISECONDS:
             self.fail(f"{value!r} is no duration, as {DURATION_FORMS}", param, ctx)
         return parsed
 
@@ -149,6 +162,6 @@ class Moment(_Milliseconds):
         from ottla.transport.clock import SystemClock
 
         parsed = parse_time_ms(str(value), now_ms=SystemClock().now_ms())
-        if parsed is None:
+        if parsed is None or parsed > _MOST_MILLISECONDS:
             self.fail(f"{value!r} is no time, as {TIME_FORMS}", param, ctx)
         return parsed

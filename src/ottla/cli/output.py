@@ -26,6 +26,14 @@ NOTHING: Final = "-"
 """What a table shows for a value that is not there."""
 
 
+class RefusedItemsError(UserError):
+    """Of several things, some were refused; `errors` says why."""
+
+    def __init__(self, message: str, errors: Sequence[UserError]) -> None:
+        super().__init__(message)
+        self.errors = errors
+
+
 class Output(NamedTuple):
     """In which form a command prints."""
 
@@ -182,10 +190,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def refuse(errors: Mapping[Any, UserError]) -> None:
-    """Raise UserError where there is any, naming each by what it is about."""
+    """Raise RefusedItemsError where there is any, naming each by what it is about."""
     if errors:
-        raise UserError(
-            "; ".join(f"{item}: {_in_full(error, str(item))}" for item, error in errors.items())
+        raise RefusedItemsError(
+            "; ".join(f"{item}: {_in_full(error, str(item))}" for item, error in errors.items()),
+            tuple(errors.values()),
         )
 
 

@@ -25,6 +25,7 @@ from ottla.client.errors import (
     ConnectionLostError,
     NodeError,
     NodeUnreachableError,
+    UnsendableError,
 )
 from ottla.client.frame_reader import FrameReader
 from ottla.client.options import DEFAULT_CLIENT_ID
@@ -219,9 +220,12 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is None or self._lost is not None:
             raise ConnectionLostError(self._lost or f"not connected to {self.address}")
         correlation_id = self._next_correlation_id
-        segments = request_segments(
-            request, version=version, correlation_id=correlation_id, client_id=self._client_id
-        )
+        try:
+            segments = request_segments(
+                request, version=version, correlation_id=correlation_id, client_id=self._client_id
+            )
+        except (ValueError, OverflowError, struct.error) as error:
+            raise UnsendableError(f"{type(request).__name__} cannot be sent: {error}") from error
         self._next_correlation_id = (correlation_id + 1) & 0x7FFF_FFFF
         self._last_used_s = self._loop.time()
         if owed is not None:
@@ -407,7 +411,8 @@ async def connect(
             await connection.negotiate()
     except BaseException as error:
         await connection.close()
-        if not isinstance(error, OSError):
+        # A name that cannot be one (`a..b`) is noticed where it is encoded for the lookup.
+        if not isinstance(error, OSError | UnicodeError):
             raise
         # The deadline above raises an OSError, too: one that says nothing.
         reason = str(error) or f"no answer within {setup_timeout_s:g} s"

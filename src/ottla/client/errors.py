@@ -24,6 +24,13 @@ class AnswerTimeoutError(NodeError):
     """No answer came in time; nobody knows whether the request was done."""
 
 
+class UnsendableError(UserError):
+    """A request holds what no message carries: a name too long or not Unicode, a number too large.
+
+    Nothing has left.
+    """
+
+
 class RefusedError(UserError):
     """A node answered with an error; `code` says which, `remedies.remedy_of` what helps."""
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.limits import QUOTAS_CHANGED_PER_REQUEST_MAX
 from ottla.metadata.decision import Decision
 from ottla.metadata.image import MetadataImage
 from ottla.settings.values import INT_MAX, LONG_MAX
@@ -113,7 +114,11 @@ def find_client_quotas(
 def decide_alter_client_quotas(
     image: MetadataImage, changes: Sequence[EntityChange], *, validate_only: bool = False
 ) -> Decision[list[EntityResult]]:
-    """Set and remove quotas; each entity succeeds or fails as a whole."""
+    """Set and remove quotas; each entity succeeds or fails as a whole.
+
+    Raises ProtocolError(POLICY_VIOLATION) where they are too many for one request.
+    """
+    _check_count(sum(max(len(change.changes), 1) for change in changes))
     quotas = client_quotas(image)
     named = Counter(change.entity for change in changes)
     records: list[Payload] = []
@@ -150,6 +155,14 @@ def _alter_one(
         for key, value in changes
         if present.get(key) != value
     ]
+
+
+def _check_count(count: int) -> None:
+    if count > QUOTAS_CHANGED_PER_REQUEST_MAX:
+        raise ProtocolError(
+            ErrorCode.POLICY_VIOLATION,
+            f"{count} changes are too many: a request takes {QUOTAS_CHANGED_PER_REQUEST_MAX}",
+        )
 
 
 def _check_named_once(entity: Entity, changes: Sequence[QuotaChange]) -> None:

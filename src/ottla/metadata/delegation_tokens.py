@@ -84,7 +84,9 @@ def decide_renew_token(
 
     Raises ProtocolError(DELEGATION_TOKEN_NOT_FOUND, _EXPIRED, _OWNER_MISMATCH).
     """
-    token = _usable(image, secret, asker, rules, now_ms)
+    token = _token_of(image, secret, rules)
+    _check_alive(token, now_ms)
+    _check_part(token, asker)
     period_ms = shorter_ms(rules.renewal_ms_max, period_ms)
     ends_ms = min(token.max_timestamp, now_ms + period_ms)
     return Decision((replace(token, expiration_timestamp=ends_ms),), ends_ms)
@@ -101,11 +103,14 @@ def decide_expire_token(
 ) -> Decision[int]:
     """Let a token end after a period from now, at once below 0; the reply is when.
 
-    Raises ProtocolError(DELEGATION_TOKEN_NOT_FOUND, _EXPIRED, _OWNER_MISMATCH).
+    One that is over can still be ended at once. Raises
+    ProtocolError(DELEGATION_TOKEN_NOT_FOUND, _OWNER_MISMATCH, _EXPIRED).
     """
-    token = _usable(image, secret, asker, rules, now_ms)
+    token = _token_of(image, secret, rules)
+    _check_part(token, asker)
     if period_ms < 0:
         return Decision((RemoveDelegationTokenRecord(token_id=token.token_id),), now_ms)
+    _check_alive(token, now_ms)
     ends_ms = min(token.max_timestamp, now_ms + period_ms)
     return Decision((replace(token, expiration_timestamp=ends_ms),), ends_ms)
 
@@ -120,21 +125,24 @@ def decide_sweep_tokens(image: MetadataImage, *, now_ms: int) -> Decision[int]:
     return Decision(gone, len(gone))
 
 
-def _usable(
-    image: MetadataImage, secret: bytes, asker: Principal, rules: TokenRules, now_ms: int
-) -> DelegationTokenRecord:
-    """The token of this secret, where the asker may say how long it lives."""
+def _token_of(image: MetadataImage, secret: bytes, rules: TokenRules) -> DelegationTokenRecord:
     for token in tokens(image):
-        if not hmac.compare_digest(secret_of(token.token_id, rules.secret_key), secret):
-            continue
-        if _is_over(token, now_ms):
-            raise ProtocolError(ErrorCode.DELEGATION_TOKEN_EXPIRED, "the token is over")
-        if str(asker) not in (token.owner, *token.renewers):
-            raise ProtocolError(
-                ErrorCode.DELEGATION_TOKEN_OWNER_MISMATCH, "it is not the asker's token"
-            )
-        return token
+        if hmac.compare_digest(secret_of(token.token_id, rules.secret_key), secret):
+            return token
     raise ProtocolError(ErrorCode.DELEGATION_TOKEN_NOT_FOUND, "no token has this secret")
+
+
+def _check_part(token: DelegationTokenRecord, asker: Principal) -> None:
+    """Its owner and its renewers may say how long a token lives, not who asked for it."""
+    if str(asker) not in (token.owner, *token.renewers):
+        raise ProtocolError(
+            ErrorCode.DELEGATION_TOKEN_OWNER_MISMATCH, "it is not the asker's token"
+        )
+
+
+def _check_alive(token: DelegationTokenRecord, now_ms: int) -> None:
+    if _is_over(token, now_ms):
+        raise ProtocolError(ErrorCode.DELEGATION_TOKEN_EXPIRED, "the token is over")
 
 
 def _is_over(token: DelegationTokenRecord, now_ms: int) -> bool:

@@ -96,9 +96,7 @@ class _Planner:
             )
         check_topic_name(name)
         if name in self.image.topics_by_name:
-            raise ProtocolError(
-                ErrorCode.TOPIC_ALREADY_EXISTS, f"there is a topic {name!r} already"
-            )
+            raise ProtocolError(ErrorCode.TOPIC_ALREADY_EXISTS, f"topic {name!r} already exists")
         other = self.taken.get(collision_key(name))
         if other is not None:
             raise ProtocolError(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
+
 from tests.support.command_line import CommandLine
 
 
@@ -39,6 +43,20 @@ def test_features_are_told_with_their_levels(shared_line: CommandLine) -> None:
     assert levels["metadata.version"]["level"] >= 7
 
 
+def test_a_person_is_asked_before_a_level_sinks_whatever_is_lost(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("ottla.cli.confirmation.sys", terminal)
+    sink = ("cluster", "set-feature", "group.version=0", "--downgrade")
+    told = line.run(*sink, "unsafe", stdin="n\n", code=1).stderr
+    assert "nothing was done" in told
+    line.run(*sink, "unsafe", "--validate-only")
+    levels = {row["feature"]: row["level"] for row in line.rows("cluster", "features")}
+    assert levels["group.version"] == 1
+    assert line.run(*sink, "unsafe", "--yes").stdout == "set group.version\n"
+
+
 def test_a_data_directory_is_told_with_what_lies_in_it(shared_line: CommandLine) -> None:
     shared_line.run("topic", "create", "on-disk", "-p", "2")
     (directory,) = shared_line.rows("disk", "describe", "on-disk")
@@ -68,6 +86,8 @@ def test_subscriptions_are_made_changed_and_deleted(line: CommandLine) -> None:
     assert line.run("telemetry", "delete", "all").stdout == "deleted all\n"
     assert line.rows("telemetry", "list") == []
     assert "nothing to set" in line.run("telemetry", "set", "all", code=2).stderr
+    for verb in ("describe", "delete"):
+        assert "no subscription 'all'" in line.refusal("telemetry", verb, "all")
 
 
 def test_the_quorum_tells_its_leader_and_how_far_it_is(shared_line: CommandLine) -> None:

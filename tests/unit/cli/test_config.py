@@ -94,6 +94,18 @@ def test_what_makes_no_sense_is_wrong_usage(shared_line: CommandLine, arguments:
     assert "Error:" in shared_line.run("config", *arguments, code=2).stderr
 
 
+def test_a_setting_that_is_not_there_is_told_after_those_that_are(
+    shared_line: CommandLine,
+) -> None:
+    shared_line.run("topic", "create", "mistyped")
+    of = ("config", "describe", "topic", "mistyped", "retention.ms", "retention.mss")
+    assert [row["key"] for row in shared_line.rows(*of, code=1)] == ["retention.ms"]
+    told = shared_line.refusal(*of)
+    assert "retention.mss" in told
+    assert "--all" in told
+    shared_line.run("config", "describe", "broker", "all", "num.partitions")
+
+
 def test_a_thing_that_is_not_there_is_refused(shared_line: CommandLine) -> None:
     assert "nosuch" in shared_line.refusal("config", "describe", "topic", "nosuch")
     refused = shared_line.rows("config", "set", "topic", "nosuch", "retention.ms=1", code=1)

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ottla.base.errors import ErrorCode
+from ottla.base.ids import TopicPartition
 from ottla.blocking import Consumer
+from ottla.cli.groups import resets
+from ottla.client.admin.outcomes import Outcomes
+from ottla.client.errors import RefusedError
 from tests.support.command_line import CommandLine
 
 
@@ -44,8 +49,12 @@ def member(line: CommandLine, topic: str, group: str, **settings: object) -> Ite
         **settings,
     ) as consumer:
         consumer.subscribe([topic])
-        while not consumer.assignment:
+        for _ in range(600):
             consumer.poll_batch(0.05)
+            if consumer.assignment:
+                break
+        else:
+            pytest.fail("the group has not formed within 30 s")
         yield consumer
 
 
@@ -174,6 +183,27 @@ def test_offsets_go_out_as_a_file_and_come_back(
     assert "line 1 is not topic,partition,offset" in told
 
 
+def test_a_group_that_nobody_knows_is_not_moved_nowhere(shared_line: CommandLine) -> None:
+    told = shared_line.refusal("group", "reset", "mistyped", "--to-earliest", "--all-topics")
+    assert "mistyped has committed nothing" in told
+
+
+def test_only_what_the_coordinator_took_is_told_as_moved(
+    shared_line: CommandLine, topic: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = {TopicPartition(topic, 0): RefusedError(ErrorCode.UNKNOWN_MEMBER_ID, "somebody came")}
+
+    async def carry_out(*_: object) -> Outcomes[TopicPartition, None]:
+        return Outcomes({}, refused)
+
+    monkeypatch.setattr(resets, "carry_out", carry_out)
+    arguments = ["group", "reset", group, "--to-earliest", "--all-topics", "--execute"]
+    result = shared_line.run(*arguments, code=1)
+    assert "moved 0 of 1 partition\n" in result.stdout
+    assert "somebody came" in result.stderr
+    assert shared_line.rows(*arguments, code=1)[0]["executed"] is False
+
+
 def test_a_group_with_members_is_neither_reset_nor_deleted(
     shared_line: CommandLine, topic: str, group: str
 ) -> None:
@@ -233,6 +263,7 @@ def test_a_journal_of_nobody_is_refused(shared_line: CommandLine) -> None:
         (["reset", "g", "--to-latest", "--shift-by", "1", "--all-topics"], "say where to once"),
         (["reset", "g", "--to-latest"], "--all-topics"),
         (["reset", "g", "--to-latest", "--all-topics", "--dry-run", "--execute"], "exclude"),
+        (["reset", "g", "--from-file", "-", "--topic", "t"], "leave out --topic"),
         (["remove-members", "g"], "or else --all"),
     ],
 )

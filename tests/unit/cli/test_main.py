@@ -78,6 +78,18 @@ def test_a_question_that_is_interrupted_is_130(run: Run, monkeypatch: pytest.Mon
     assert (code, errors) == (130, "\n")
 
 
+def test_letters_that_the_output_does_not_have_are_escaped(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "commands", commands({"name.py": HEAD + "print('jörg')"}))
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(sys, "argv", ["ottla", "name"])
+    with pytest.raises(SystemExit):
+        door.main()
+    assert output.detach().getvalue() == b"j\\xf6rg\n"
+
+
 def test_a_reader_that_goes_away_is_quiet(run: Run) -> None:
     assert run("unread") == (141, "", "")
 

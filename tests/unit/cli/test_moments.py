@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,6 +54,38 @@ def test_what_is_no_duration_is_none(text: str) -> None:
 )
 def test_times_are_read(text: str, ms: int) -> None:
     assert parse_time_ms(text, now_ms=NOW_MS) == ms
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clocks went an hour on at 02:00 of 2026-03-29."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+@pytest.mark.parametrize(
+    ("day", "now", "midnight"),
+    [
+        ("today", "2026-03-29T15:00+02:00", "2026-03-29T00:00+01:00"),
+        ("yesterday", "2026-03-30T15:00+02:00", "2026-03-29T00:00+01:00"),
+        ("today", "2026-10-25T15:00+01:00", "2026-10-25T00:00+02:00"),
+    ],
+)
+def test_midnight_is_that_of_a_day_on_which_clocks_are_changed(
+    day: str, now: str, midnight: str
+) -> None:
+    now_ms, midnight_ms = (
+        round(datetime.fromisoformat(text).timestamp() * 1000) for text in (now, midnight)
+    )
+    assert parse_time_ms(day, now_ms=now_ms) == midnight_ms
+
+
+def test_a_time_that_no_message_can_say_is_none() -> None:
+    assert parse_time_ms("@9223372036854775808", now_ms=NOW_MS) is None
 
 
 def test_days_begin_at_midnight_of_this_machine() -> None:

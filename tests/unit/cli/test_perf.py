@@ -47,6 +47,27 @@ def test_a_topic_that_is_not_there_is_not_made(line: CommandLine) -> None:
         assert "no-such-topic" in line.refusal("perf", verb, "no-such-topic", "-n", "1")
 
 
+def test_a_partition_that_is_not_there_is_not_waited_for(line: CommandLine) -> None:
+    topic = line.broker.create_topic(partitions=1)
+    told = line.refusal("perf", "latency", topic, "-p", "3", "-n", "1")
+    assert f"{topic} has no partition 3" in told
+
+
+def test_the_mark_of_a_transaction_is_not_waited_for(line: CommandLine) -> None:
+    topic = line.broker.create_topic(partitions=1)
+    line.run("produce", topic, "--transactional-id", "load", "a", "b")
+    (row,) = line.rows("perf", "consume", topic)
+    assert row["records"] == 2
+    assert row["seconds"] < 3
+
+
+def test_records_that_were_not_stored_are_counted_and_an_exit_code(line: CommandLine) -> None:
+    topic = line.broker.create_topic(partitions=1)
+    line.run("config", "set", "topic", topic, "max.message.bytes=100")
+    (row,) = line.rows("perf", "produce", topic, "-n", "2", "--size", "1000", code=1)
+    assert (row["records"], row["failed"]) == (0, 2)
+
+
 def test_progress_is_told_beside_the_result(
     line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from ottla.base.errors import UserError
+from ottla.cli.records.input_files import is_typed, sources
 from tests.support.command_line import CommandLine
 
 
@@ -212,15 +215,44 @@ def test_wrong_usage_is_told_with_what_would_be_right(
     ("arguments", "words"),
     [
         (["consume", "no-such-topic", "-e"], "no-such-topic"),
+        (["consume", "no-such-topic", "-g", "g"], "no-such-topic"),
         (["consume", "{topic}", "-p", "3", "-e"], "has no partition 3"),
         (["consume", "{topic}", "-e", "-f", "{nothing}"], "a template has the fields"),
         (["consume", "{topic}", "-e", "-f", "{value:odd}"], "a form is one of"),
         (["produce", "{topic}", "-f", "hex", "xyz"], "line 1: 'xyz' is not hex"),
         (["produce", "{topic}", "-f", "json", "[1"], "line 1: no record as JSON"),
         (["produce", "{topic}", "--file", "/nowhere/at/all"], "cannot read"),
+        (["produce", "{topic}", "-p", "7", "v"], "has no partition 7, only 0"),
+        (["produce", "no/topic", "v"], "INVALID_TOPIC_EXCEPTION"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_line(
     shared_line: CommandLine, topic: str, arguments: list[str], words: str
 ) -> None:
     assert words in shared_line.refusal(*(each.replace("{topic}", topic) for each in arguments))
+
+
+def test_a_partition_of_an_object_that_is_not_there_is_told_with_what_is_stored_before_it(
+    shared_line: CommandLine, topic: str
+) -> None:
+    lines = '{"value":"1","partition":0}\n{"value":"2","partition":9}\n'
+    arguments = ["produce", topic, "-f", "json", "--keep-partitions", "-v"]
+    result = shared_line.run(*arguments, stdin=lines, code=1)
+    assert result.stdout == f"{topic}-0@0\n"
+    assert result.stderr == (
+        f"1 record before the error: stored.\nottla: {topic} has no partition 9, only 0\n"
+    )
+
+
+def test_a_topic_that_is_made_by_its_first_record_is_told_of(shared_line: CommandLine) -> None:
+    result = shared_line.run("produce", "made-by-a-record", "v", "-v")
+    assert result.stdout == "made-by-a-record-0@0\n"
+    assert result.stderr == ("There is no topic made-by-a-record yet: brokers are asked for it.\n")
+
+
+def test_an_input_that_was_closed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdin", None)
+        assert not is_typed(())
+        with pytest.raises(UserError, match="standard input is closed"):
+            next(sources(()))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from getpass import GetPassWarning
+
 import pytest
 
 from tests.support.command_line import CommandLine
@@ -25,6 +28,20 @@ def test_a_password_is_asked_for_twice_and_never_shown(shared_line: CommandLine)
     result = shared_line.run("user", "create", "carol", stdin="hidden\nhidden\n")
     assert result.stdout == "created carol\n"
     assert "hidden" not in result.output
+
+
+def test_where_nobody_can_be_asked_the_password_has_to_be_given(
+    shared_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ottla.cli.nouns.user.click.prompt", ask_without_terminal)
+    told = shared_line.refusal("user", "create", "gus")
+    assert "--password-stdin" in told
+
+
+def ask_without_terminal(*_: object, **__: object) -> str:
+    """As getpass does it, of which click makes its question."""
+    warnings.warn("Can not control echo on the terminal.", GetPassWarning, stacklevel=2)
+    return "seen by all"
 
 
 def test_each_mechanism_has_its_password(shared_line: CommandLine) -> None:

@@ -10,8 +10,14 @@ import pytest
 
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.limits import CLIENT_REQUESTS_IN_FLIGHT_MAX
+from ottla.client.address import Address
 from ottla.client.connection import Connection, connect
-from ottla.client.errors import AnswerTimeoutError, ConnectionLostError, NodeUnreachableError
+from ottla.client.errors import (
+    AnswerTimeoutError,
+    ConnectionLostError,
+    NodeUnreachableError,
+    UnsendableError,
+)
 from ottla.wire.messages.describe_cluster import DescribeClusterRequest, DescribeClusterResponse
 from ottla.wire.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
 from ottla.wire.messages.produce import ProduceRequest
@@ -135,6 +141,18 @@ def test_many_requests_may_be_on_their_way(line: Line) -> None:
     tasks = [line.ask(connection, name) for name in names]
     line.nodes.finish(*tasks)
     assert [task.result() for task in tasks] == names
+
+
+@pytest.mark.parametrize("name", ["not unicode \udcff", "long" * 10_000])
+def test_what_no_message_can_carry_is_the_askers_error_and_nobody_elses(
+    line: Line, name: str
+) -> None:
+    connection = line.connect()
+    with pytest.raises(UnsendableError, match="MetadataRequest cannot be sent"):
+        line.nodes.loop.finish(connection.call(about(name), MetadataResponse))
+    next_ = line.nodes.loop.finish(connection.call(about("next"), MetadataResponse))
+    assert next_.cluster_id == "next"
+    assert line.names_asked == ["next"]
 
 
 def test_requests_beyond_the_bound_stand_in_line_and_keep_their_order(line: Line) -> None:
@@ -371,6 +389,14 @@ def test_who_stands_in_line_learns_of_the_end(line: Line) -> None:
     line.network.cut(NODE)
     line.nodes.finish(*tasks, ms_max=1)
     assert all(isinstance(task.exception(), ConnectionLostError) for task in tasks)
+
+
+def test_a_name_that_cannot_be_one_reaches_nobody(line: Line) -> None:
+    async def look_up(address: Address, protocol: Callable[[], asyncio.BufferedProtocol]) -> None:
+        address.host.encode("idna")
+
+    with pytest.raises(NodeUnreachableError, match=r"cannot connect to a\.\.b:1"):
+        line.nodes.run(connect(Address("a..b", 1), timeout_s=1.0, connector=look_up))
 
 
 def test_nobody_listening_is_told_with_the_address(line: Line) -> None:

@@ -7,8 +7,10 @@ import pytest
 from ottla.base.errors import ErrorCode, ProtocolError
 from ottla.base.limits import ACLS_CHANGED_PER_REQUEST_MAX
 from ottla.metadata.acls import acls, decide_create_acls, decide_delete_acls
+from ottla.metadata.decision import Decision
 from ottla.metadata.snapshot import snapshot_records
 from ottla.security.acl import Acl, AclFilter
+from ottla.wire.payloads.metadata import AccessControlEntryRecord
 from tests.support.cluster import Cluster
 
 READ_ORDERS = Acl(2, "orders", 3, "User:alice", "*", 3, 3)
@@ -54,6 +56,24 @@ def test_each_filter_is_told_all_of_its_matches_and_they_are_gone() -> None:
     told = cluster.do(decide_delete_acls(cluster.image, [writing, nothing, writing]))
     assert told == [[WRITE_ORDERS], [], [WRITE_ORDERS]]
     assert kept(cluster) == [READ_ORDERS]
+
+
+def test_a_filter_of_a_later_protocol_spares_what_a_later_kafka_wrote() -> None:
+    cluster = Cluster()
+    later = AccessControlEntryRecord(
+        id=b"written by later",
+        resource_type=99,
+        resource_name="x",
+        pattern_type=3,
+        principal="User:alice",
+        host="*",
+        operation=3,
+        permission_type=3,
+    )
+    cluster.do(Decision((later,), None))
+    meant = ANY._replace(resource_type=99)
+    assert cluster.do(decide_delete_acls(cluster.image, [meant])) == [[]]
+    assert len(kept(cluster)) == 1
 
 
 def test_entries_are_in_a_snapshot() -> None:

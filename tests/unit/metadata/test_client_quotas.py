@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.limits import QUOTAS_CHANGED_PER_REQUEST_MAX
 from ottla.metadata.client_quotas import (
     Entity,
     EntityChange,
@@ -153,6 +154,17 @@ def test_filters_look_at_parts_and_strict_ones_at_all(cluster: Cluster) -> None:
     assert found(cluster, "user", "client-id") == {both}
     assert found(cluster, ("client-id", "app")) == {app}
     assert found(cluster, ("client-id", "nobody")) == set()
+
+
+def test_a_request_changes_only_so_many(cluster: Cluster) -> None:
+    removal = [QuotaChange("producer_byte_rate", None)]
+    names = [f"u{n}" for n in range(QUOTAS_CHANGED_PER_REQUEST_MAX)]
+    changes = [EntityChange(of(user=name), removal) for name in names]
+    assert len(cluster.do(decide_alter_client_quotas(cluster.image, changes))) == len(changes)
+    changes.append(EntityChange(of(user="one too many"), removal))
+    with pytest.raises(ProtocolError) as refused:
+        decide_alter_client_quotas(cluster.image, changes)
+    assert refused.value.code == ErrorCode.POLICY_VIOLATION
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,24 @@ def test_an_owner_ends_his_token_soon_or_at_once() -> None:
     assert list(tokens(cluster.image)) == []
 
 
+def test_a_token_that_is_over_is_ended_at_once_by_its_owner_and_by_nobody_else() -> None:
+    cluster = Cluster()
+    hmac = secret(create(cluster))
+    for asker, period_ms, error in (
+        (CAROL, -1, ErrorCode.DELEGATION_TOKEN_OWNER_MISMATCH),
+        (CAROL, 10, ErrorCode.DELEGATION_TOKEN_OWNER_MISMATCH),
+        (ALICE, 10, ErrorCode.DELEGATION_TOKEN_EXPIRED),
+    ):
+        with pytest.raises(ProtocolError) as refused:
+            expire(cluster, hmac, 101, period_ms, asker)
+        assert refused.value.code is error
+    with pytest.raises(ProtocolError) as refused:
+        renew(cluster, hmac, 101, asker=CAROL)
+    assert refused.value.code is ErrorCode.DELEGATION_TOKEN_EXPIRED
+    assert expire(cluster, hmac, 101, -1) == 101
+    assert list(tokens(cluster.image)) == []
+
+
 @pytest.mark.parametrize("change", [renew, expire])
 def test_a_token_is_changed_by_who_has_a_part_in_it_while_it_lives(change: object) -> None:
     assert callable(change)

@@ -248,6 +248,7 @@ async def _spans(
 
 
 def _read_in_group(cluster: ClusterOptions, wish: Wish) -> None:
+    from ottla.cli.cluster import ask
     from ottla.cli.plain_clients import blocking_consumer
     from ottla.cli.records.group_reading import Commits, Follow
     from ottla.cli.records.reading import Ends, Keeper, Reading
@@ -255,6 +256,8 @@ def _read_in_group(cluster: ClusterOptions, wish: Wish) -> None:
     rate = _rate(wish)
     printer, choice = _printer(wish, is_terminal=sys.stdout.isatty()), _choice(wish)
     out = sys.stdout.buffer
+    # A member would wait for brokers and topics, without a word, for as long as there are none.
+    ask(cluster, lambda admin: _check_topics(admin, wish.topics))
     with blocking_consumer(
         cluster,
         auto_offset_reset="latest" if wish.begin == Place(-1) else "earliest",
@@ -287,6 +290,11 @@ def _read_in_group(cluster: ClusterOptions, wish: Wish) -> None:
         finally:
             keeper.close()
             rate.end()
+
+
+async def _check_topics(admin: Admin, names: Collection[str]) -> None:
+    if names:
+        (await admin.topics.describe(*dict.fromkeys(names))).all()
 
 
 def _one_pattern(wish: Wish) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from ottla.base.errors import UserError
+from ottla.base.errors import ErrorCode, UserError
 from ottla.cli.completion import TOPICS
 from ottla.cli.moments import Moment
 from ottla.cli.options import ClusterOptions, cluster_options
+from ottla.cli.rate import counted
 from ottla.cli.records.byte_forms import FORMS
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ottla.cli.rate import Rate
     from ottla.cli.records.sending import Sending
     from ottla.cli.records.typed_rows import Common, Parser, Rows
+    from ottla.client.admin import Admin
     from ottla.client.producer import StoredRows
 
 
@@ -102,9 +105,12 @@ def command(cluster: ClusterOptions, **typed: Any) -> None:
     """
     wish = Wish(**typed)
     _check(wish)
-    from ottla.cli.cluster import TIMEOUT_MS
+    from ottla.cli.cluster import TIMEOUT_MS, ask
     from ottla.cli.plain_clients import blocking_producer
 
+    count = ask(cluster, lambda admin: _partition_count(admin, wish.topic))
+    if count is None:
+        print(f"There is no topic {wish.topic} yet: brokers are asked for it.", file=sys.stderr)
     rate = _rate(wish)
     with blocking_producer(
         cluster,
@@ -115,9 +121,23 @@ def command(cluster: ClusterOptions, **typed: Any) -> None:
         linger_ms=0 if _is_typed(wish) else 5,
     ) as producer:
         try:
-            _produce(producer, wish, rate)
+            _produce(producer, wish, rate, count)
         finally:
             rate.end()
+
+
+async def _partition_count(admin: Admin, topic: str) -> int | None:
+    """None for a topic that is not there; brokers may make it for its first record.
+
+    Asked before anything is sent: a producer waits long for what may still come, and says nothing.
+    """
+    described = await admin.topics.describe(topic)
+    error = described.error(topic)
+    if error is None:
+        return len(described[topic].partitions)
+    if getattr(error, "code", None) is ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+        return None
+    raise error
 
 
 def _is_typed(wish: Wish) -> bool:
@@ -146,12 +166,17 @@ def _rate(wish: Wish) -> Rate:
     return Rate(live=live if wish.rate is None else wish.rate and live, at_end=bool(wish.rate))
 
 
-def _produce(producer: Producer, wish: Wish, rate: Rate) -> None:
+def _produce(producer: Producer, wish: Wish, rate: Rate, count: int | None) -> None:
     from ottla.cli.records.sending import Sending
 
-    sending = Sending(producer, wish.topic, rate=rate, stored=_tell if wish.verbose else None)
+    stored = _tell if wish.verbose else None
+    sending = Sending(producer, wish.topic, rate=rate, count=count, stored=stored)
     if wish.transactional_id is None:
-        _send_all(sending, wish)
+        try:
+            _send_all(sending, wish)
+        except UserError:
+            _tell_of_the_rest(sending, rate)
+            raise
         return
     with producer.transaction():
         _send_all(sending, wish)
@@ -165,6 +190,14 @@ def _send_all(sending: Sending, wish: Wish) -> None:
             # A person is told of each line what became of it.
             sending.end()
     sending.end()
+
+
+def _tell_of_the_rest(sending: Sending, rate: Rate) -> None:
+    """Who repairs a file and runs it again must know what is there already."""
+    with suppress(UserError):  # the first error is the one that is told
+        sending.end()
+    if rate.records:
+        print(f"{counted(rate.records, 'record')} before the error: stored.", file=sys.stderr)
 
 
 def _tell(stored: StoredRows) -> None:

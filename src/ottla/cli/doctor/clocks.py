@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from ottla.base.ids import TopicPartition
+from ottla.base.ids import NO_LEADER, TopicPartition
 from ottla.cli.doctor.finding import Finding, Level
 from ottla.cli.moments import format_duration
 
@@ -84,6 +84,7 @@ async def _from_the_future(admin: Admin, now_ms: int) -> list[Finding]:
         TopicPartition(topic.name, each.index)
         for topic in described.done.values()
         for each in topic.partitions
+        if each.leader != NO_LEADER  # which would be waited for
     ]
     asked = dict.fromkeys(partitions[:_PARTITIONS_MAX], OffsetSpec.MAX_TIMESTAMP)
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ottla.base.ids import TopicPartition
+from ottla.base.ids import NO_LEADER, TopicPartition
 
 if TYPE_CHECKING:
     from ottla.client.admin import Admin
@@ -81,10 +81,11 @@ def _readers(group: GroupDescription) -> dict[TopicPartition, MemberDescription]
 async def _ends(
     admin: Admin, partitions: Collection[TopicPartition], *, committed_only: bool
 ) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
-    """First and next offsets; those of topics that are gone are left out."""
+    """First and next offsets; those of topics that are gone, and that nobody leads, are left out:
+    asking about them would wait for them."""
     from ottla.client.admin.offsets import OffsetSpec
 
-    there = await present(admin, partitions)
+    there = await present(admin, partitions, is_led=True)
     level: IsolationLevel = "read_committed" if committed_only else "read_uncommitted"
     found = []
     for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST):
@@ -95,14 +96,17 @@ async def _ends(
     return found[0], found[1]
 
 
-async def present(admin: Admin, partitions: Collection[TopicPartition]) -> list[TopicPartition]:
-    """Those that there are: asking about others would wait for them."""
+async def present(
+    admin: Admin, partitions: Collection[TopicPartition], *, is_led: bool = False
+) -> list[TopicPartition]:
+    """Those that there are; with `is_led` only those that have a leader."""
     names = {partition.topic for partition in partitions}
     described = (await admin.topics.describe(*names)).done if names else {}
     there = {
         TopicPartition(name, each.index)
         for name, topic in described.items()
         for each in topic.partitions
+        if not is_led or each.leader != NO_LEADER
     }
     return [partition for partition in partitions if partition in there]
 

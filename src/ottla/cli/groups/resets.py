@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ottla.client.admin.outcomes import Outcomes
 
 
+class NothingCommittedError(UserError):
+    """No topic was named, and the group has committed nothing of any that there is."""
+
+
 class ResetWish(Struct, frozen=True, kw_only=True):
     """Either a place to go `to`, or the `offsets` of a file."""
 
@@ -41,6 +45,11 @@ async def plan(admin: Admin, wish: ResetWish) -> Outcomes[TopicPartition, Offset
         partitions = await partitions_of(admin, wish.topics, "TOPIC")
     else:
         partitions = await present(admin, list(await admin.groups.offsets(wish.group)))
+        if not partitions:
+            raise NothingCommittedError(
+                f"{wish.group} has committed nothing of topics that there are: is its name right? "
+                "--topic names topics that it has not read yet"
+            )
     return await admin.groups.plan_reset(wish.group, wish.to, partitions)
 
 

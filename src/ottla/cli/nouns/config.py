@@ -70,6 +70,12 @@ def resource_of(kind: str, name: str) -> ConfigResource:
     return ConfigResource(ResourceType[KINDS[kind]], name)
 
 
+def is_partial(resource: ConfigResource) -> bool:
+    """Whether brokers tell only what is set: what they leave out may be a setting all the same."""
+    kind = resource.type.name
+    return kind == "CLIENT_METRICS" or (kind == "BROKER" and not resource.name)
+
+
 def resource_row(resource: ConfigResource) -> dict[str, object]:
     """As `resource_of` takes it."""
     kinds = {wire: kind for kind, wire in KINDS.items()}

@@ -51,14 +51,28 @@ def password_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _read_password(*, from_stdin: bool) -> str:
-    """Raises UserError for an empty one."""
-    if from_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    """Raises UserError for an empty one, and where there is nobody to ask."""
+    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _ask_password()
     if not password:
         raise UserError("a password is not empty")
     return password
+
+
+def _ask_password() -> str:
+    import warnings
+    from getpass import GetPassWarning
+
+    with warnings.catch_warnings():
+        # What is typed would be seen; and where nobody types, the warning is all that was told.
+        warnings.simplefilter("error", GetPassWarning)
+        try:
+            return str(
+                click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+            )
+        except GetPassWarning as error:
+            raise UserError(
+                "there is no terminal to ask for the password: give it by --password-stdin"
+            ) from error
 
 
 def mechanism_of(typed: str) -> ScramMechanism:

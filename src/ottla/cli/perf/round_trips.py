@@ -30,8 +30,10 @@ async def round_trips(
     pause_s: float,
 ) -> Latencies:
     """`progress` gets the times until a record is read; what is returned, those until it is
-    stored. Raises UserError for a record that does not come."""
+    stored. Raises UserError for a partition that there is not, and a record that does not come."""
     stored_after = Latencies()
+    if place.partition >= len(await consumer.partitions_for(place.topic)):
+        raise UserError(f"{place.topic} has no partition {place.partition}")
     (padding,) = random_values(1, size_bytes)
     consumer.assign([place])
     consumer.seek_to_end(place)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import struct
 import uuid
@@ -40,11 +39,14 @@ def _base64(data: bytes) -> str:
 
 
 def _json(data: bytes) -> str:
-    """In one line, whatever the record's own form is; what is no JSON as a JSON string."""
+    """In one line, whatever the record's own form is; what is no JSON, or half a character in an
+    escape, or too deep for a reader, as a JSON string."""
     try:
-        return json.dumps(json.loads(data), ensure_ascii=False, separators=(",", ":"))
-    except ValueError:
+        text = json.dumps(json.loads(data), ensure_ascii=False, separators=(",", ":"))
+        text.encode()
+    except (ValueError, RecursionError):
         return json.dumps(text_of(data), ensure_ascii=False)
+    return text
 
 
 def _number(packed: struct.Struct) -> Form:
@@ -75,7 +77,7 @@ def bytes_of(text: str, form: str) -> bytes:
     """What a person typed in a form, as bytes. Raises UserError for what is not of it."""
     try:
         return _bytes_of(text, form)
-    except (ValueError, binascii.Error, struct.error) as error:
+    except (ValueError, RecursionError, struct.error) as error:
         raise UserError(f"{text[:60]!r} is not {form}: {error}") from error
 
 

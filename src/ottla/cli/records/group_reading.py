@@ -19,28 +19,34 @@ _COMMIT_S: Final = 2.0
 
 
 class Commits(Keeper):
-    """Commits what was printed every two seconds, before partitions go, and at the end."""
+    """Commits what has left every two seconds, before partitions go, and at the end.
+
+    What is printed may lie in a buffer that nobody will read: a pipe's reader has gone.
+    """
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
         self._printed: dict[TopicPartition, int] = {}
+        self._left: dict[TopicPartition, int] = {}
         self._committed_s = time.monotonic()
 
     def printed(self, partition: TopicPartition, next_offset: int) -> None:
         self._printed[partition] = next_offset
 
     def flushed(self) -> None:
-        if self._printed and time.monotonic() - self._committed_s > _COMMIT_S:
+        self._left |= self._printed
+        self._printed.clear()
+        if self._left and time.monotonic() - self._committed_s > _COMMIT_S:
             self.commit()
 
     def commit(self) -> None:
         """Now. Where others have the partitions, they print the records again, too."""
-        printed, self._printed = self._printed, {}
+        left, self._left = self._left, {}
         self._committed_s = time.monotonic()
-        if not printed:
+        if not left:
             return
         try:
-            self._consumer.commit(dict(printed))
+            self._consumer.commit(left)
         except UserError as error:
             print(f"ottla: not committed: {error}", file=sys.stderr)
 
@@ -48,6 +54,7 @@ class Commits(Keeper):
         """They are others'."""
         for partition in partitions:
             self._printed.pop(partition, None)
+            self._left.pop(partition, None)
 
     def close(self) -> None:
         self.commit()
@@ -73,6 +80,7 @@ class Follow(RebalanceListener):
     def on_revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Nothing is committed that has not left."""
         self._flush()
+        self._keeper.flushed()
         self._keeper.close()
 
     def on_lost(self, partitions: Sequence[TopicPartition]) -> None:

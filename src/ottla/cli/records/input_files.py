@@ -30,6 +30,8 @@ def sources(files: Sequence[str]) -> Iterator[BinaryIO]:
     """Each file, opened when it is its turn. Raises UserError for one that cannot be read."""
     for name in files or (STANDARD_INPUT,):
         if name == STANDARD_INPUT:
+            if sys.stdin is None:
+                raise UserError("standard input is closed: give values or --file")
             yield sys.stdin.buffer
             continue
         try:
@@ -41,4 +43,6 @@ def sources(files: Sequence[str]) -> Iterator[BinaryIO]:
 
 def is_typed(files: Sequence[str]) -> bool:
     """Whether a person sits at the keyboard and should be told what to do."""
+    if sys.stdin is None:  # closed by who started this
+        return False
     return not (set(files) - {STANDARD_INPUT}) and sys.stdin.isatty()

@@ -9,7 +9,6 @@ A text that is no UTF-8 stands as `key_base64` or `value_base64` instead, so tha
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -52,7 +51,7 @@ def _parsed(data: bytes | None) -> object:
         return None
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return data.decode("utf-8", "backslashreplace")
 
 
@@ -88,7 +87,7 @@ def _header(name: str, value: bytes | None) -> dict[str, object]:
 
 
 class JsonRecord(NamedTuple):
-    """A line, read; what it does not say is None, and the headers are empty."""
+    """A line, read; what it does not say is None, and the headers are empty. A value it says."""
 
     key: bytes | None
     value: bytes | None
@@ -101,7 +100,7 @@ class _Object(msgspec.Struct):
     """What is read of a line; topic and offset are left alone, they are where it came from."""
 
     key: Any = None
-    value: Any = None
+    value: Any = msgspec.UNSET
     key_base64: str | None = None
     value_base64: str | None = None
     partition: int | None = None
@@ -116,6 +115,9 @@ def read_line(line: bytes) -> JsonRecord:
     """Raises UserError for what is no such object."""
     try:
         told = _decoder.decode(line)
+        if told.value is msgspec.UNSET and told.value_base64 is None:
+            # A name that was mistyped must not delete a key of a compacted topic.
+            raise UserError('no record as JSON: it has no "value" (for a null: "value": null)')
         return JsonRecord(
             _bytes(told.key, told.key_base64),
             _bytes(told.value, told.value_base64),
@@ -123,7 +125,7 @@ def read_line(line: bytes) -> JsonRecord:
             None if told.timestamp is None or told.timestamp < 0 else told.timestamp,
             _headers(told.headers),
         )
-    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise UserError(f"no record as JSON: {error}") from error
 
 

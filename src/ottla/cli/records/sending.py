@@ -20,7 +20,11 @@ _UNDER_WAY_MAX: Final = 64
 
 
 class Sending:
-    """`send` rows, then `end`. `stored` is told of each call, in their order."""
+    """`send` rows, then `end`. `stored` is told of each call, in their order.
+
+    `count` is how many partitions the topic has, where that is known: others are refused at once,
+    which a producer waits for, as somebody may be making them.
+    """
 
     def __init__(
         self,
@@ -28,11 +32,13 @@ class Sending:
         topic: str,
         *,
         rate: Rate,
+        count: int | None = None,
         stored: Callable[[StoredRows], None] | None = None,
     ) -> None:
         self._producer = producer
         self._topic = topic
         self._rate = rate
+        self._count = count
         self._stored = stored
         self._under_way: deque[tuple[BatchDelivery, int]] = deque()
 
@@ -40,6 +46,8 @@ class Sending:
         """Raises UserError where these cannot be taken, or some before them were not stored."""
         if not rows.values:
             return
+        if self._count is not None and rows.partition is not None:
+            self._check_there(rows.partition, self._count)
         try:
             delivery = self._producer.send_batch(
                 self._topic,
@@ -56,6 +64,11 @@ class Sending:
             self._under_way[0][0].done() or len(self._under_way) > _UNDER_WAY_MAX
         ):
             self._settle()
+
+    def _check_there(self, partition: int, count: int) -> None:
+        if partition >= count:
+            there = "0" if count == 1 else f"0 to {count - 1}"
+            raise UserError(f"{self._topic} has no partition {partition}, only {there}")
 
     def _settle(self) -> None:
         delivery, size = self._under_way.popleft()

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Final
 
 from ottla.base.errors import UserError
 from ottla.base.ids import TopicPartition
-from ottla.cli.moments import format_time
+from ottla.cli.moments import format_time, local_time
 from ottla.cli.records.byte_forms import FORMS, form_of
 from ottla.wire.records.record import Record
 
@@ -61,6 +60,10 @@ class Look:
     def __init__(self, *, null: str = "null", for_people: bool = False) -> None:
         self._null = null.encode("utf-8", "surrogateescape")
         self._for_people = for_people
+
+    def name(self, text: str) -> bytes:
+        """A header's, which is as much its producer's as the value is."""
+        return (safe(text) if self._for_people else text).encode()
 
     def shown(self, form: str | None) -> Shown:
         """A form's name, or None for the bytes as they are."""
@@ -119,7 +122,7 @@ def _step(piece: str | tuple[str, str | None], look: Look) -> Step:
     if form is not None and form not in FORMS:
         raise UserError(f"{{{name}:{form}}}: a form is one of {', '.join(FORMS)}")
     if name in ("key", "value", "headers") or name.startswith("header."):
-        return _bytes_step(name, look.shown(form))
+        return _bytes_step(name, look.shown(form), look.name)
     if form is not None:
         raise UserError(f"{{{name}:{form}}}: only keys, values, headers and times have forms")
     return _number_step(name)
@@ -127,22 +130,21 @@ def _step(piece: str | tuple[str, str | None], look: Look) -> Step:
 
 def _time(form: str | None) -> Step:
     def step(place: TopicPartition, record: Record) -> bytes:
-        if form is None or record.timestamp < 0:
-            return format_time(record.timestamp).encode()
-        moment = datetime.fromtimestamp(record.timestamp / 1000).astimezone()
-        return moment.strftime(form).encode()
+        moment = None if form is None else local_time(record.timestamp)
+        text = format_time(record.timestamp) if moment is None else moment.strftime(form or "")
+        return text.encode("utf-8", "surrogateescape")
 
     return step
 
 
-def _bytes_step(name: str, shown: Shown) -> Step:
+def _bytes_step(name: str, shown: Shown, name_shown: Callable[[str], bytes]) -> Step:
     if name == "key":
         return lambda place, record: shown(record.key)
     if name == "value":
         return lambda place, record: shown(record.value)
     if name == "headers":
         return lambda place, record: b",".join(
-            header.encode() + b"=" + shown(value) for header, value in record.headers
+            name_shown(header) + b"=" + shown(value) for header, value in record.headers
         )
     wanted = name.removeprefix("header.")
 

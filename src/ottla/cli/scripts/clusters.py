@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ottla.base.errors import UserError
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 SERVER = "bootstrap-server"
 CONFIG_FILE = "command-config"
+
+Result = TypeVar("Result")
 
 
 def cluster_of(
@@ -52,6 +55,22 @@ def cluster_from(bootstrap: str | None, texts: Mapping[str, str]) -> ClusterOpti
     if address is None:
         raise UserError(f"--{SERVER} must be specified")
     return ClusterOptions(address, client)
+
+
+def run_on(cluster: ClusterOptions, work: Callable[[], Awaitable[Result]]) -> Result:
+    """Run it to its end, once a node was reached.
+
+    Raises UserError at once where none can be: producers and consumers go on trying, and whoever
+    mistyped an address would wait without a word.
+    """
+    from ottla.cli.cluster import connected_admin
+
+    async def main() -> Result:
+        async with connected_admin(cluster):
+            pass  # it was reached, and that is all we wanted to know
+        return await work()
+
+    return asyncio.run(main())
 
 
 def read_file(path: str) -> dict[str, str]:

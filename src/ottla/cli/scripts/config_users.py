@@ -16,6 +16,7 @@ from ottla.client.admin.credentials import (
     SetPassword,
 )
 from ottla.client.admin.quotas import QuotaEntity, Whose
+from ottla.security.scram import ITERATIONS_MAX
 
 if TYPE_CHECKING:
     from ottla.client.admin.admin import Admin
@@ -128,6 +129,10 @@ def _password(user: str, name: str, text: str) -> SetPassword:
     if iterations < ITERATIONS:
         raise CommandRefused(
             f"Iterations {iterations} is less than the minimum {ITERATIONS} required for {name}"
+        )
+    if iterations > ITERATIONS_MAX:  # hashed here, and so before the cluster could refuse them
+        raise CommandRefused(
+            f"Iterations {iterations} is more than the maximum {ITERATIONS_MAX} of {name}"
         )
     return SetPassword(
         user=user,

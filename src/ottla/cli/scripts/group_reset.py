@@ -64,7 +64,7 @@ async def _is_idle(admin: Admin, group_id: str) -> bool:
 async def _plan(
     admin: Admin, options: Options, group_id: str
 ) -> Mapping[TopicPartition, OffsetReset]:
-    from ottla.cli.groups.resets import ResetWish, plan
+    from ottla.cli.groups.resets import NothingCommittedError, ResetWish, plan
 
     offsets = None
     if options.has("from-file"):
@@ -77,7 +77,10 @@ async def _plan(
         topics=topics,
     )
     await _check_partitions(admin, options)
-    planned = (await plan(admin, wish)).all()
+    try:
+        planned = (await plan(admin, wish)).all()
+    except NothingCommittedError:
+        return {}  # Kafka's tool prints no line under its columns, and is done
     for partition, found in planned.items():
         wanted = options.integer("to-offset")
         if wanted is not None and wanted != found.offset:

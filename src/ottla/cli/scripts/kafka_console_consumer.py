@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 import sys
@@ -14,7 +13,7 @@ from ottla.base.errors import UserError
 from ottla.cli.cluster import consumer
 from ottla.cli.output import reason
 from ottla.cli.scripts import message_formatter
-from ottla.cli.scripts.clusters import cluster_from, key_values, read_file
+from ottla.cli.scripts.clusters import cluster_from, key_values, read_file, run_on
 from ottla.cli.scripts.command_line import Kind, Options, ScriptParser
 from ottla.cli.scripts.topic_filter import pattern_of
 
@@ -40,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         options.needed_text("formatter"), _formatter_properties(options)
     )
     cluster = cluster_from(options.text("bootstrap-server"), _settings(options))
-    return asyncio.run(_Run(consumer(cluster), form, options).run())
+    return run_on(cluster, _Run(consumer(cluster), form, options).run)
 
 
 def _parser() -> ScriptParser:
@@ -226,18 +225,23 @@ class _Run:
                 return
 
     def _print(self, records: Sequence[ConsumerRecord]) -> None:
-        out = sys.stdout.buffer
-        for record in records:
-            try:
-                line = self._form.line(record)
-            except UserError as error:
-                if not self._options.has("skip-message-on-error"):
-                    raise
-                place = f"{record.topic}-{record.partition} at offset {record.offset}"
-                print(f"left out {place}: {reason(error)}", file=sys.stderr)
-            else:
-                out.write(line)
-            self._count += 1
-        out.flush()
+        lines = list[bytes]()
+        try:
+            for record in records:
+                self._add(record, lines)
+        finally:
+            # At once: Python may have been told not to buffer, and a record is no system call.
+            sys.stdout.buffer.write(b"".join(lines))
+            sys.stdout.buffer.flush()
         if self._left is not None:
             self._left -= len(records)
+
+    def _add(self, record: ConsumerRecord, lines: list[bytes]) -> None:
+        try:
+            lines.append(self._form.line(record))
+        except UserError as error:
+            if not self._options.has("skip-message-on-error"):
+                raise
+            place = f"{record.topic}-{record.partition} at offset {record.offset}"
+            print(f"left out {place}: {reason(error)}", file=sys.stderr)
+        self._count += 1

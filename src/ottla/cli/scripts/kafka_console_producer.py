@@ -14,7 +14,7 @@ from ottla.base.errors import UserError
 from ottla.base.limits import KIB
 from ottla.cli.cluster import producer
 from ottla.cli.output import reason
-from ottla.cli.scripts.clusters import cluster_from, key_values, read_file
+from ottla.cli.scripts.clusters import cluster_from, key_values, read_file, run_on
 from ottla.cli.scripts.command_line import Kind, Options, ScriptParser
 from ottla.cli.scripts.line_reader import LineReader
 
@@ -57,9 +57,8 @@ def main(arguments: Sequence[str]) -> int:
     reader = LineReader(_reader_properties(options))
     cluster = cluster_from(options.text("bootstrap-server"), texts)
     writer = producer(cluster)
-    return asyncio.run(
-        _Run(writer, reader, options.needed_text("topic"), waits=options.has("sync")).run()
-    )
+    run = _Run(writer, reader, options.needed_text("topic"), waits=options.has("sync"))
+    return run_on(cluster, run.run)
 
 
 def _parser() -> ScriptParser:

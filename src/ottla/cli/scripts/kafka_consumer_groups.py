@@ -278,7 +278,7 @@ async def _delete(admin: Admin, options: Options) -> None:
         return
     print("\nError: Deletion of some consumer groups failed:")
     for group_id, error in outcomes.errors.items():
-        print(f"* Group '{group_id}' could not be deleted due to: {reason(error)}")
+        print(f"* Group '{group_id}' could not be deleted due to: {error}")
     if outcomes.done:
         print(f"\nThese consumer groups were deleted successfully: {done}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import sys
 import time
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ottla.base.ids import TopicPartition
 from ottla.base.limits import MIB
 from ottla.cli.cluster import consumer
-from ottla.cli.scripts.clusters import cluster_from, key_values, read_file
+from ottla.cli.scripts.clusters import cluster_from, key_values, read_file, run_on
 from ottla.cli.scripts.command_line import Kind, Options, ScriptParser
 from ottla.cli.scripts.java_text import java_date
 from ottla.cli.scripts.metric_table import print_metrics
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse(arguments)
     _check(options)
     cluster = cluster_from(options.text("bootstrap-server"), _settings(options))
-    asyncio.run(_Run(consumer(cluster), options).run())
+    run_on(cluster, _Run(consumer(cluster), options).run)
     return 0
 
 

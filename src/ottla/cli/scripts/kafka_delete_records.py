@@ -51,6 +51,8 @@ def _read(path: Path) -> dict[TopicPartition, int]:
         raise UserError(f"Not supported version field value {version}")
     if not isinstance(content, dict) or "partitions" not in content:
         raise UserError("Missing partitions field")
+    if not isinstance(content["partitions"], list):
+        raise UserError("The partitions field is no list")
     places = list(_places(content["partitions"]))
     names = [place for place, _ in places]
     twice = sorted({place for place in names if names.count(place) > 1})

@@ -16,7 +16,7 @@ from ottla.base.errors import UserError
 from ottla.base.limits import MIB
 from ottla.cli.cluster import producer
 from ottla.cli.output import reason
-from ottla.cli.scripts.clusters import cluster_from, key_values, read_file
+from ottla.cli.scripts.clusters import cluster_from, key_values, read_file, run_on
 from ottla.cli.scripts.metric_table import print_metrics
 from ottla.cli.scripts.producer_stats import Stats
 from ottla.cli.scripts.tool_parser import ToolParser
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     texts = _settings(typed)
     values = _values(typed)
     cluster = cluster_from(typed.bootstrap_server, texts)
-    asyncio.run(_Run(producer(cluster), typed, values).run())
+    run_on(cluster, _Run(producer(cluster), typed, values).run)
     return 0
 
 
@@ -127,7 +127,11 @@ def _random_values(chance: random.Random, size: int) -> list[bytes]:
 
 
 def _file_values(typed: Namespace) -> list[bytes]:
-    delimiter = typed.payload_delimiter.encode().decode("unicode_escape").encode()
+    try:
+        delimiter = typed.payload_delimiter.encode().decode("unicode_escape").encode()
+    except UnicodeDecodeError as error:
+        told = f"--payload-delimiter {typed.payload_delimiter}: {error.reason}"
+        raise UserError(told) from error
     try:
         content = Path(typed.payload_file).read_bytes()
     except OSError as error:

@@ -269,10 +269,14 @@ class Groups:
 
 
 def _is_of_other_type(found: GroupDescription | RefusedError | None) -> bool:
-    """Whether another API may know the group."""
+    """Whether another API may know the group.
+
+    A broker that speaks an API refuses it as unsupported while its cluster's `group.version` is 0.
+    """
     if found is None:
         return True
-    return isinstance(found, RefusedError) and found.code is ErrorCode.GROUP_ID_NOT_FOUND
+    other = (ErrorCode.GROUP_ID_NOT_FOUND, ErrorCode.UNSUPPORTED_VERSION)
+    return isinstance(found, RefusedError) and found.code in other
 
 
 async def _leave(

@@ -64,3 +64,11 @@ def test_what_is_not_of_its_form_is_refused(form: str, text: str) -> None:
 def test_json_is_written_compactly_and_text_as_json() -> None:
     assert form_of("json")(b'{ "a" : [1,\n 2] }') == '{"a":[1,2]}'
     assert form_of("json")(b'say "hi"') == '"say \\"hi\\""'
+
+
+def test_json_that_no_text_can_hold_or_no_reader_gets_to_the_end_of_is_a_string() -> None:
+    assert form_of("json")(b'"\\ud800"') == '"\\"\\\\ud800\\""'
+    deep = b"[" * 100_000
+    assert form_of("json")(deep) == f'"{deep.decode()}"'
+    with pytest.raises(UserError, match="is not json"):
+        bytes_of(deep.decode(), "json")

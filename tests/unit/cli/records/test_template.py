@@ -66,5 +66,15 @@ def test_a_terminal_is_not_steered_by_records() -> None:
     assert line("{value}", record) == record.value
 
 
+def test_headers_names_do_not_steer_a_terminal_either() -> None:
+    record = Record(0, 0, None, None, (("\x1b[31m", b"v"),))
+    assert line("{headers}", record, for_people=True) == b"\\x1b[31m=v"
+    assert line("{headers}", record) == b"\x1b[31m=v"
+
+
+def test_a_time_of_no_calendar_is_written_as_a_number() -> None:
+    assert line("{time}|{time:%H}", Record(0, 2**55)) == b"@36028797018963968|@36028797018963968"
+
+
 def test_unknown_escapes_stand_for_themselves() -> None:
     assert unescape("\\q\\0\\e\\xzz") == "q\0\x1bxzz"

@@ -86,7 +86,18 @@ def test_a_record_comes_back_from_its_json(record: Record) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"[]", b"1", b'{"key_base64":"."}', b'{"headers":[{"value":"x"}]}', b"\xff"]
+    "line",
+    [
+        b"",
+        b"[]",
+        b"1",
+        b'{"key_base64":".","value":1}',
+        '{"key_base64":"é","value":1}'.encode(),
+        b'{"value":1,"headers":[{"value":"x"}]}',
+        b'{"value":' + b"[" * 100_000,
+        b'{"key":"k","valeu":"mistyped"}',
+        b"\xff",
+    ],
 )
 def test_what_is_no_record_is_refused(line: bytes) -> None:
     with pytest.raises(UserError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -255,3 +257,42 @@ def test_records_of_coordinators_are_shown_as_json(
     assert {each["key"]["type"] for each in shown} == {type_}
     assert {frozenset(each["key"]["data"]) for each in shown} == {frozenset(named)}
     assert any(isinstance(each["value"]["version"], int) for each in shown if each["value"])
+
+
+class _Counting(io.BytesIO):
+    """Counts how often it is written to, as Python does with each write when nothing buffers."""
+
+    writes = 0
+
+    def write(self, data: Any, /) -> int:
+        self.writes += 1
+        return super().write(data)
+
+
+def test_records_that_came_together_are_written_together(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script("kafka-topics", "--create", "--topic", "together")
+    script("kafka-console-producer", "--topic", "together", typed="line\n" * 400)
+    written = _Counting()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written))
+    script("kafka-console-consumer", "--topic", "together", "--partition", 0, "--offset", 0,
+           "--max-messages", 400)  # fmt: skip
+    assert written.getvalue() == b"line\n" * 400
+    assert written.writes < 20
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "kafka-console-producer --topic a",
+        "kafka-console-consumer --topic a",
+        "kafka-consumer-perf-test --topic a --num-records 1",
+        "kafka-producer-perf-test --topic a --num-records 1 --record-size 1 --throughput -1",
+    ],
+)
+def test_a_server_that_is_not_there_is_told_at_once(script: Script, words: str) -> None:
+    name, *arguments = words.split()
+    told = script(name, *arguments, typed="line\n", at="localhost:1")
+    assert told.code == 1
+    assert told.err.startswith("cannot connect to localhost:1: ")

@@ -120,7 +120,7 @@ def test_offsets_and_groups_are_deleted(script: Script) -> None:
     assert deleted.out == "Deletion of requested consumer groups ('gone') was successful.\n"
     again = script(TOOL, "--delete", "--group", "gone")
     assert again.code == 0
-    assert "* Group 'gone' could not be deleted due to: " in again.out
+    assert "* Group 'gone' could not be deleted due to: GROUP_ID_NOT_FOUND" in again.out
 
 
 def test_members_are_described_and_keep_their_group_from_being_reset(
@@ -182,3 +182,13 @@ def test_command_lines_that_make_no_sense_fail(script: Script, words: tuple[str,
 def test_expressions_are_tried_without_a_cluster(script: Script) -> None:
     assert script(TOOL, "--validate-regex", "a.*", at="127.0.0.1:1").out.endswith("is valid.\n")
     assert "is invalid" in script(TOOL, "--validate-regex", "a.*(").out
+
+
+def test_a_group_that_committed_nothing_has_nothing_to_reset(script: Script) -> None:
+    told = script(
+        TOOL, "--group", "unheard", "--reset-offsets", "--all-topics", "--to-latest", "--execute"
+    )
+    assert (told.code, told.err) == (0, "")
+    assert [line.split() for line in told.lines if line] == [
+        ["GROUP", "TOPIC", "PARTITION", "NEW-OFFSET"]
+    ]

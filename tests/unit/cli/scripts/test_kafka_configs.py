@@ -211,6 +211,10 @@ def test_what_the_cluster_refuses_is_told_with_what_was_typed(script: Script) ->
             "--alter --user a --add-config SCRAM-SHA-256=[iterations=1,password=x]",
             "Iterations 1 is less than the minimum 4096 required for SCRAM-SHA-256",
         ),
+        (
+            "--alter --user a --add-config SCRAM-SHA-256=[iterations=99999999999,password=x]",
+            "Iterations 99999999999 is more than the maximum 16384 of SCRAM-SHA-256",
+        ),
         ("--alter --user-defaults --add-config SCRAM-SHA-256=x", "The use of --entity-default or"),
         (
             "--alter --user a --add-config SCRAM-SHA-256=[password=x],producer_byte_rate=1",

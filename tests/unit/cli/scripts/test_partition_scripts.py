@@ -113,6 +113,7 @@ def test_records_are_deleted_up_to_an_offset(script: Script, tmp_path: Path) -> 
     [
         ("odd", "The input string is not a valid JSON"),
         ('{"version": 1}', "Missing partitions field"),
+        ('{"partitions": 5}', "The partitions field is no list"),
         ('{"version": 2, "partitions": []}', "Not supported version field value 2"),
         ('{"partitions": [{"topic": "a"}]}', "a partition needs topic, partition and offset"),
         (

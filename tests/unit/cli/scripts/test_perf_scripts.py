@@ -109,6 +109,10 @@ def test_the_producer_tells_its_metrics(script: Script) -> None:
             "--transaction-duration-ms should be greater than zero",
         ),
         ("--topic a --num-records 1 --throughput 1 --payload-file none", "none: No such file"),
+        (
+            "--topic a --num-records 1 --throughput 1 --payload-file a --payload-delimiter \\",
+            "--payload-delimiter \\: ",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_refused(script: Script, words: str, message: str) -> None:

@@ -148,6 +148,22 @@ def test_groups_of_both_protocols_are_told_in_one_form(make_cluster: MakeCluster
     assert request.groups == ["old", "dead"]
 
 
+def test_where_the_newer_protocol_is_off_groups_are_classic(make_cluster: MakeCluster) -> None:
+    def off(node: int, request: ConsumerGroupDescribeRequest) -> ConsumerGroupDescribeResponse:
+        groups = [
+            consumer_group_describe.DescribedGroup(
+                group_id=group_id, error_code=ErrorCode.UNSUPPORTED_VERSION
+            )
+            for group_id in request.group_ids
+        ]
+        return ConsumerGroupDescribeResponse(groups=groups)
+
+    cluster = make_cluster({ConsumerGroupDescribeRequest: off, DescribeGroupsRequest: of_classic})
+    cluster.view.coordinators = {"old": 2}
+    told = cluster.run(cluster.admin().groups.describe("old"))
+    assert told["old"].type is GroupType.CLASSIC
+
+
 def test_a_broker_that_knows_no_types_lists_classic_groups(make_cluster: MakeCluster) -> None:
     def answer(node: int, request: ListGroupsRequest) -> ListGroupsResponse:
         return ListGroupsResponse(groups=[ListedGroup(group_id="g", protocol_type="consumer")])

@@ -8,6 +8,7 @@ from ottla.cli.cluster import ask
 from ottla.cli.completion import BROKERS
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option, refuse
+from ottla.cli.typed_texts import INT32
 
 COLUMNS = {"broker": "broker", "key": "key", "api": "API", "first": "from", "last": "to"}
 
@@ -17,7 +18,7 @@ COLUMNS = {"broker": "broker", "key": "key", "api": "API", "first": "from", "las
     "--broker",
     "brokers",
     multiple=True,
-    type=int,
+    type=INT32,
     help="Of this broker; more than once.",
     shell_complete=BROKERS,
 )

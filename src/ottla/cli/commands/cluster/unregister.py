@@ -10,10 +10,11 @@ from ottla.cli.cluster import ask
 from ottla.cli.completion import BROKERS
 from ottla.cli.confirmation import yes_option
 from ottla.cli.options import ClusterOptions, cluster_options
+from ottla.cli.typed_texts import INT32
 
 
 @click.command()
-@click.argument("broker", type=int, shell_complete=BROKERS)
+@click.argument("broker", type=INT32, shell_complete=BROKERS)
 @yes_option
 @cluster_options
 def command(broker: int, confirm: Callable[[str], None], cluster: ClusterOptions) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ottla.base.errors import UserError
 from ottla.cli.cluster import ask
-from ottla.cli.nouns.config import complete_key, resource_arguments, resource_of
+from ottla.cli.nouns.config import complete_key, is_partial, resource_arguments, resource_of
 from ottla.cli.options import ClusterOptions, cluster_options
-from ottla.cli.output import Output, output_option
+from ottla.cli.output import Output, output_option, refuse
 
 if TYPE_CHECKING:
     from ottla.client.admin.config_entries import ConfigEntry, ConfigSource
@@ -53,6 +54,7 @@ def command(
             resource, names=keys or None, synonyms=True, documentation=docs
         ),
     )[resource]
+    unknown = [] if is_partial(resource) else [key for key in keys if key not in settings]
     columns = {
         **COLUMNS,
         **({"synonyms": "synonyms"} if synonyms else {}),
@@ -64,6 +66,12 @@ def command(
         if everything or keys or not entry.is_default
     ]
     output.show(rows, columns)
+    refuse(
+        {
+            key: UserError(f"{kind} {name} has no such setting: --all shows which there are")
+            for key in unknown
+        }
+    )
 
 
 def _row(entry: ConfigEntry, *, synonyms: bool, docs: bool, for_people: bool) -> dict[str, object]:

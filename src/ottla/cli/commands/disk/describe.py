@@ -11,6 +11,7 @@ from ottla.cli.cluster import ask
 from ottla.cli.completion import BROKERS, TOPICS
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, error_name, output_option, refuse
+from ottla.cli.typed_texts import INT32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ REPLICAS = {
     "--broker",
     "brokers",
     multiple=True,
-    type=int,
+    type=INT32,
     help="Of this broker; more than once.",
     shell_complete=BROKERS,
 )

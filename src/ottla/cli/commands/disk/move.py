@@ -11,6 +11,7 @@ from ottla.cli.cluster import ask
 from ottla.cli.completion import BROKERS, TOPICS
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option
+from ottla.cli.typed_texts import INT32
 
 if TYPE_CHECKING:
     from ottla.client.admin.admin import Admin
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option("--to", "path", required=True, help="The directory, as the broker names it.")
 @click.option(
-    "--broker", type=int, help="Whose replicas; the leaders' without.", shell_complete=BROKERS
+    "--broker", type=INT32, help="Whose replicas; the leaders' without.", shell_complete=BROKERS
 )
 @cluster_options
 @output_option

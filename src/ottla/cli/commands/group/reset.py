@@ -16,7 +16,7 @@ from ottla.cli.output import Output, output_option, refuse
 from ottla.cli.rate import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ottla.cli.groups.resets import ResetWish
     from ottla.client.admin import Admin
@@ -118,7 +118,7 @@ def command(
         for line in written_offsets(offsets):
             print(line)
     else:
-        _show(planned.done, output, executed=executed is not None)
+        _show(planned.done, output, None if executed is None else executed.done)
     refuse(planned.errors)
     if executed is not None:
         refuse(executed.errors)
@@ -135,6 +135,8 @@ def _reset_wish(group: str, wish: Wish, topics: tuple[str, ...], *, all_topics: 
             "say where to once: --to-earliest, --to-latest, --to-current, --to-offset, --shift-by, "
             "--to-datetime, --by-duration or --from-file."
         )
+    if offsets is not None and topics:
+        raise click.UsageError("the file names its topics: leave out --topic.")
     if offsets is None and bool(topics) == all_topics:
         raise click.UsageError("name topics by --topic, or else --all-topics.")
     return ResetWish(group=group, to=to, offsets=offsets, topics=topics)
@@ -173,20 +175,27 @@ async def _reset(
     return planned, await carry_out(admin, wish.group, planned.done)
 
 
-def _show(planned: Mapping[TopicPartition, OffsetReset], output: Output, *, executed: bool) -> None:
-    rows = [_row(partition, each, executed) for partition, each in sorted(planned.items())]
+def _show(
+    planned: Mapping[TopicPartition, OffsetReset],
+    output: Output,
+    moved: Collection[TopicPartition] | None,
+) -> None:
+    """`moved` are those that the coordinator took; None where nothing was asked of it."""
+    rows = [_row(partition, each, moved) for partition, each in sorted(planned.items())]
     output.show(rows, COLUMNS)
     if not output.is_for_people:
         return
-    count = sum(each.is_change for each in planned.values())
-    if executed:
-        output.say(f"moved {count} of {counted(len(rows), 'partition')}")
+    of = counted(len(rows), "partition")
+    if moved is not None:
+        output.say(f"moved {len(moved)} of {of}")
     else:
-        of = counted(len(rows), "partition")
+        count = sum(each.is_change for each in planned.values())
         output.say(f"{count} of {of} would move; nothing was changed: --execute does it")
 
 
-def _row(partition: TopicPartition, reset: OffsetReset, executed: bool) -> dict[str, object]:
+def _row(
+    partition: TopicPartition, reset: OffsetReset, moved: Collection[TopicPartition] | None
+) -> dict[str, object]:
     change = None if reset.before is None else reset.offset - reset.before
     return {
         "topic": partition.topic,
@@ -194,5 +203,5 @@ def _row(partition: TopicPartition, reset: OffsetReset, executed: bool) -> dict[
         "before": reset.before,
         "offset": reset.offset,
         "change": change,
-        "executed": executed,
+        "executed": moved is not None and (partition in moved or not reset.is_change),
     }

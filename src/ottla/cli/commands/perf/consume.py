@@ -22,6 +22,7 @@ COLUMNS: Final = {
     "fetch_mean_ms": "mean ms",
     "fetch_max_ms": "max",
 }
+_LOOK_S: Final = 0.25
 _IDLE_S: Final = 5.0
 
 
@@ -87,18 +88,22 @@ async def _measure(
         ends = await reading.end_offsets(*places)
         reading.assign(places)
         reading.seek_to_beginning()
-        progress = Progress(live=live)
+        progress, idle_s = Progress(live=live), 0.0
         bounds = Bounds(records=records, duration_ms=duration_ms)
         read = await reading.beginning_offsets(*places)
         while any(read[place] < end for place, end in ends.items()) and bounds.room(
             progress.records, 1
         ):
-            batches = await reading.poll_batch(min(bounds.left_s, _IDLE_S))
+            batches = await reading.poll_batch(min(bounds.left_s, _LOOK_S))
             for place, columns in batches.items():
                 progress.add(len(columns), columns.size)
                 read[place] = columns.next_offset
-            if not batches:
+            idle_s = 0.0 if batches else idle_s + _LOOK_S
+            if idle_s >= _IDLE_S:
                 break
+            if not batches:
+                # Behind the last record may lie what nobody hands out: marks of transactions.
+                read |= {place: await reading.position(place) for place in places}
         row = progress.row()
         metrics = reading.metrics()
     if not progress.records:

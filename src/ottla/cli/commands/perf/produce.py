@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any, Final
 
 import click
 
 from ottla.cli.completion import TOPICS
+from ottla.cli.exit_codes import Exit
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option
 from ottla.cli.perf.options import (
@@ -64,7 +66,10 @@ def command(cluster: ClusterOptions, output: Output, **typed: Any) -> None:
     ottla perf produce orders -n 1000000 --size 1000 -z lz4
     ottla perf produce --rate 5000 -d 1m -o json
     """
-    output.show([asyncio.run(_measure(cluster, typed))], COLUMNS)
+    row = asyncio.run(_measure(cluster, typed))
+    output.show([row], COLUMNS)
+    if row["failed"]:
+        sys.exit(Exit.REFUSED)
 
 
 async def _measure(cluster: ClusterOptions, typed: dict[str, Any]) -> dict[str, object]:

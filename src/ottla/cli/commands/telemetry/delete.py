@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ottla.cli.cluster import ask
 from ottla.cli.completion import SUBSCRIPTIONS
+from ottla.cli.nouns.telemetry import check_there
 from ottla.cli.options import ClusterOptions, cluster_options
+
+if TYPE_CHECKING:
+    from ottla.client.admin.admin import Admin
 
 
 @click.command()
@@ -18,5 +24,10 @@ def command(name: str, cluster: ClusterOptions) -> None:
     \b
     ottla telemetry delete all-clients
     """
-    ask(cluster, lambda admin: admin.client_metrics.delete(name))
+
+    async def delete(admin: Admin) -> None:
+        await check_there(admin, name)
+        await admin.client_metrics.delete(name)
+
+    ask(cluster, delete)
     print(f"deleted {name}")

@@ -11,7 +11,7 @@ from ottla.cli.cluster import ask
 from ottla.cli.completion import TOPICS, topic_settings
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option
-from ottla.cli.typed_texts import key_values
+from ottla.cli.typed_texts import INT32, key_values
 
 if TYPE_CHECKING:
     from ottla.client.admin.admin import Admin
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME…", shell_complete=TOPICS)
-@click.option("--partitions", "-p", type=int, help="How many there shall be: never fewer.")
+@click.option("--partitions", "-p", type=INT32, help="How many there shall be: never fewer.")
 @click.option(
     "--config",
     "-c",

@@ -13,7 +13,7 @@ from ottla.cli.completion import topic_settings
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, error_name, output_option, reason, refuse
 from ottla.cli.passing_over import without
-from ottla.cli.typed_texts import key_values, number_list
+from ottla.cli.typed_texts import INT32, key_values, number_list
 
 if TYPE_CHECKING:
     from ottla.client.admin.outcomes import Outcomes
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME…")
 @click.option(
-    "--partitions", "-p", type=int, default=-1, help="How many; else what the broker is set to."
+    "--partitions", "-p", type=INT32, default=-1, help="How many; else what the broker is set to."
 )
 @click.option(
     "--replication-factor",
     "-r",
-    type=int,
+    type=INT32,
     default=-1,
     help="Replicas; else what the broker is set to.",
 )

@@ -15,6 +15,7 @@ from ottla.cli.confirmation import yes_option
 from ottla.cli.moments import Moment
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option
+from ottla.cli.typed_texts import OFFSET
 
 if TYPE_CHECKING:
     from ottla.client.admin.admin import Admin
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.argument(
     "asked", nargs=-1, required=True, metavar="TOPIC[:PARTITION,…]…", shell_complete=TOPICS
 )
-@click.option("--before-offset", type=click.IntRange(0), help="Delete records below this offset.")
+@click.option("--before-offset", type=OFFSET, help="Delete records below this offset.")
 @click.option(
     "--before-time",
     "time_ms",

@@ -13,7 +13,7 @@ from ottla.cli.completion import TOPICS
 from ottla.cli.confirmation import yes_option
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option
-from ottla.cli.typed_texts import typed_partitions
+from ottla.cli.typed_texts import INT16, INT32, INT64, OFFSET, typed_partitions
 
 if TYPE_CHECKING:
     from ottla.client.admin.admin import Admin
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("asked", metavar="TOPIC:PARTITION", shell_complete=TOPICS)
-@click.option("--start-offset", type=int, help="Where the transaction begins in the partition.")
-@click.option("--producer-id", type=int, help="Or whose it is, with the two epochs.")
-@click.option("--producer-epoch", type=int, help="The producer's, as `ottla txn producers` says.")
-@click.option("--coordinator-epoch", type=int, default=0, help="Of its last marker; 0 for none.")
+@click.option("--start-offset", type=OFFSET, help="Where the transaction begins in the partition.")
+@click.option("--producer-id", type=INT64, help="Or whose it is, with the two epochs.")
+@click.option("--producer-epoch", type=INT16, help="The producer's, as `ottla txn producers` says.")
+@click.option("--coordinator-epoch", type=INT32, default=0, help="Of its last marker; 0 for none.")
 @yes_option
 @cluster_options
 @output_option

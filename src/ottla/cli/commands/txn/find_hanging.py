@@ -15,6 +15,7 @@ from ottla.cli.moments import Duration
 from ottla.cli.nouns.txn import COLUMNS, producer_row
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option
+from ottla.cli.typed_texts import INT32
 
 if TYPE_CHECKING:
     from ottla.client.admin.admin import Admin
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.argument("asked", nargs=-1, metavar="[TOPIC[:PARTITION,…]]…", shell_complete=TOPICS)
 @click.option(
     "--broker",
-    type=int,
+    type=INT32,
     help="Only what this broker holds, as it knows it.",
     shell_complete=BROKERS,
 )

@@ -8,6 +8,7 @@ from ottla.cli.cluster import ask
 from ottla.cli.moments import Duration
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option
+from ottla.cli.typed_texts import INT64
 
 COLUMNS = {"transactional_id": "transactional id", "producer_id": "producer", "state": "state"}
 STATES = (
@@ -24,7 +25,7 @@ STATES = (
     type=click.Choice(STATES, case_sensitive=False),
     help="In this state; more than once.",
 )
-@click.option("--producer-id", "producer_ids", multiple=True, type=int, help="Of this producer.")
+@click.option("--producer-id", "producer_ids", multiple=True, type=INT64, help="Of this producer.")
 @click.option("--open-longer-than", "open_ms", type=Duration(), help="Open for so long (3.8).")
 @click.option("--pattern", help="Ids that match this regular expression whole (Kafka 4.1).")
 @cluster_options

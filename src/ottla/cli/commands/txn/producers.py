@@ -13,6 +13,7 @@ from ottla.cli.completion import BROKERS, TOPICS
 from ottla.cli.nouns.txn import COLUMNS, producer_row
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option, refuse
+from ottla.cli.typed_texts import INT32
 
 if TYPE_CHECKING:
     from ottla.client.admin.admin import Admin
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     "asked", nargs=-1, required=True, metavar="TOPIC[:PARTITION,…]…", shell_complete=TOPICS
 )
 @click.option(
-    "--broker", type=int, help="As this broker knows it, not the leader.", shell_complete=BROKERS
+    "--broker", type=INT32, help="As this broker knows it, not the leader.", shell_complete=BROKERS
 )
 @cluster_options
 @output_option
