@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
 from ottla.base.errors import ErrorCode
 from ottla.broker.authorizer import Access
 from ottla.broker.guard import Gate, apart, guards
@@ -66,24 +69,44 @@ async def describe_configs(
     return response
 
 
+class _Named(Protocol):
+    """What both forms of a change say of its resource."""
+
+    resource_type: int
+    resource_name: str
+
+
+Changed = TypeVar("Changed", bound=_Named)
+
+
+def _alterable(
+    resources: Iterable[Changed], access: Access
+) -> tuple[list[Changed], list[tuple[Changed, ErrorCode]]]:
+    """Those whose settings may be changed; the others, and why not."""
+    allowed: list[Changed] = []
+    refused: list[tuple[Changed, ErrorCode]] = []
+    for each in resources:
+        error = _error(access, Operation.ALTER_CONFIGS, each.resource_type, each.resource_name)
+        if error:
+            refused.append((each, error))
+        else:
+            allowed.append(each)
+    return allowed, refused
+
+
 @guards(AlterConfigsRequest)
 async def alter_configs(
     request: AlterConfigsRequest, gate: Gate[AlterConfigsRequest, AlterConfigsResponse]
 ) -> AlterConfigsResponse:
-    def error(resource_type: int, name: str) -> ErrorCode:
-        return _error(gate.access, Operation.ALTER_CONFIGS, resource_type, name)
-
-    request.resources, refused = apart(
-        request.resources, lambda each: not error(each.resource_type, each.resource_name)
-    )
+    request.resources, refused = _alterable(request.resources, gate.access)
     response = await gate.serve(request)
     response.responses += [
         AlterConfigsResourceResponse(
-            error_code=error(each.resource_type, each.resource_name),
+            error_code=error,
             resource_type=each.resource_type,
             resource_name=each.resource_name,
         )
-        for each in refused
+        for each, error in refused
     ]
     return response
 
@@ -93,20 +116,15 @@ async def incremental_alter_configs(
     request: IncrementalAlterConfigsRequest,
     gate: Gate[IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse],
 ) -> IncrementalAlterConfigsResponse:
-    def error(resource_type: int, name: str) -> ErrorCode:
-        return _error(gate.access, Operation.ALTER_CONFIGS, resource_type, name)
-
-    request.resources, refused = apart(
-        request.resources, lambda each: not error(each.resource_type, each.resource_name)
-    )
+    request.resources, refused = _alterable(request.resources, gate.access)
     response = await gate.serve(request)
     response.responses += [
         IncrementalAlterConfigsResourceResponse(
-            error_code=error(each.resource_type, each.resource_name),
+            error_code=error,
             resource_type=each.resource_type,
             resource_name=each.resource_name,
         )
-        for each in refused
+        for each, error in refused
     ]
     return response
 

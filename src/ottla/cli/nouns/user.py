@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ottla.base.errors import UserError
+from ottla.cli.cluster import ask
 
 if TYPE_CHECKING:
+    from ottla.cli.options import ClusterOptions
+    from ottla.cli.output import Output
     from ottla.client.admin.admin import Admin
-    from ottla.client.admin.credentials import ScramMechanism
+    from ottla.client.admin.credentials import ScramMechanism, SetPassword
+    from ottla.client.admin.outcomes import Outcomes
 
 MECHANISMS: Final = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 
@@ -93,3 +97,22 @@ async def has_password(admin: Admin, user: str, mechanism: ScramMechanism) -> bo
             return False
         raise error
     return any(each.mechanism is mechanism for each in found[user])
+
+
+def set_password(
+    cluster: ClusterOptions,
+    output: Output,
+    wanted: SetPassword,
+    *,
+    refuse_where: bool,
+    refusal: str,
+    done: str,
+) -> None:
+    """Set it, and say that it is done; refused where the user has one already, or has none."""
+
+    async def change(admin: Admin) -> Outcomes[str, None]:
+        if await has_password(admin, wanted.user, wanted.mechanism) is refuse_where:
+            raise UserError(refusal)
+        return await admin.credentials.alter(wanted)
+
+    output.report(ask(cluster, change), done, item=lambda name: {"user": name})

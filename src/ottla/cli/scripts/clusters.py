@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ottla.cli.scripts.command_line import Options
 
 SERVER = "bootstrap-server"
+SERVERS = (SERVER, "bootstrap-controller")
+"""Of the tools that take either: here they are the same nodes."""
 CONFIG_FILE = "command-config"
 
 Result = TypeVar("Result")
@@ -33,13 +35,30 @@ def cluster_of(
     is typed is stronger than what a file says, and `usual` is weaker than both. Raises UserError
     for settings that cannot be.
     """
+    return cluster_from(options.text(server), typed_settings(options, files, properties, usual))
+
+
+def cluster_of_either(options: Options) -> ClusterOptions:
+    """The cluster of the one of `SERVERS` that was typed. Raises UserError."""
+    path = options.text(CONFIG_FILE)
+    address = next(text for name in SERVERS if (text := options.text(name)))
+    return cluster_from(address, read_file(path) if path else {})
+
+
+def typed_settings(
+    options: Options,
+    files: Iterable[str],
+    properties: Iterable[str] = (),
+    usual: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """What files say, and what is typed over it: see `cluster_of`. Raises UserError."""
     texts = dict(usual or {})
     for name in files:
         for path in options.texts(name):
             texts |= read_file(path)
     for name in properties:
         texts |= key_values(options.texts(name), name)
-    return cluster_from(options.text(server), texts)
+    return texts
 
 
 def cluster_from(bootstrap: str | None, texts: Mapping[str, str]) -> ClusterOptions:

@@ -17,7 +17,7 @@ from ottla.cli.scripts.acl_entries import (
     operation_of,
     pattern_of,
 )
-from ottla.cli.scripts.clusters import cluster_from, read_file
+from ottla.cli.scripts.clusters import SERVERS, cluster_of_either
 from ottla.cli.scripts.command_line import Options, ScriptParser, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ottla.client.admin.admin import Admin
 
 _ACTIONS: Final = ("list", "add", "remove")
-_SERVERS: Final = ("bootstrap-server", "bootstrap-controller")
 _PATTERNS: Final = ("any", "match", "literal", "prefixed")
 
 
@@ -33,9 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     """What goes wrong with the cluster is told on standard output, as Kafka's tool does."""
     options = _parser().parse(arguments)
     _check(options)
-    settings = options.text("command-config")
-    server = next(text for name in _SERVERS if (text := options.text(name)))
-    cluster = cluster_from(server, read_file(settings) if settings else {})
+    cluster = cluster_of_either(options)
     action = next(action for action in _ACTIONS if options.has(action))
     try:
         _check_principals(options)
@@ -50,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> ScriptParser:
     parser = ScriptParser("Lists, adds and removes who may do what.")
-    for name in _SERVERS:
+    for name in SERVERS:
         parser.value(name, argument="server to connect to", help="REQUIRED, one of them: any node.")
     parser.value(
         "command-config", argument="command-config", help="A file with settings of the client."
@@ -94,7 +91,7 @@ def _add_principals(parser: ScriptParser) -> None:
 
 def _check(options: Options) -> None:
     """Raises UsageError."""
-    if sum(map(options.has, _SERVERS)) != 1:
+    if sum(map(options.has, SERVERS)) != 1:
         options.refuse("one of --bootstrap-server and --bootstrap-controller must be specified")
     if sum(map(options.has, _ACTIONS)) != 1:
         options.refuse("Command must include exactly one action: --list, --add, --remove.")

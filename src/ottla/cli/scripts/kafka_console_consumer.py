@@ -13,7 +13,7 @@ from ottla.base.errors import UserError
 from ottla.cli.cluster import consumer
 from ottla.cli.output import reason
 from ottla.cli.scripts import message_formatter
-from ottla.cli.scripts.clusters import cluster_from, key_values, read_file, run_on
+from ottla.cli.scripts.clusters import cluster_from, key_values, read_file, run_on, typed_settings
 from ottla.cli.scripts.command_line import Kind, Options, ScriptParser
 from ottla.cli.scripts.topic_filter import pattern_of
 
@@ -152,11 +152,7 @@ def _sources(options: Options) -> Iterator[dict[str, str]]:
 
 
 def _formatter_properties(options: Options) -> dict[str, str]:
-    texts = dict[str, str]()
-    for path in options.texts("formatter-config"):
-        texts |= read_file(path)
-    for name in ("property", "formatter-property"):
-        texts |= key_values(options.texts(name), name)
+    texts = typed_settings(options, ("formatter-config",), ("property", "formatter-property"))
     if options.has("property"):
         print("--property is deprecated: --formatter-property is meant", file=sys.stderr)
     for part in ("key", "value"):

@@ -14,7 +14,7 @@ from ottla.base.errors import UserError
 from ottla.base.limits import KIB
 from ottla.cli.cluster import producer
 from ottla.cli.output import reason
-from ottla.cli.scripts.clusters import cluster_from, key_values, read_file, run_on
+from ottla.cli.scripts.clusters import cluster_from, run_on, typed_settings
 from ottla.cli.scripts.command_line import Kind, Options, ScriptParser
 from ottla.cli.scripts.line_reader import LineReader
 
@@ -97,12 +97,9 @@ def _settings(options: Options) -> dict[str, str]:
     """The weakest first: defaults, files, properties, options. Raises UserError."""
     if options.text("line-reader") != _LINE_READER:
         raise UserError("--line-reader takes a class of Java, and there is no Java here")
-    texts = dict(_DEFAULTS)
-    for name in ("producer.config", "command-config"):
-        for path in options.texts(name):
-            texts |= read_file(path)
-    for name in ("producer-property", "command-property"):
-        texts |= key_values(options.texts(name), name)
+    files = ("producer.config", "command-config")
+    properties = ("producer-property", "command-property")
+    texts = typed_settings(options, files, properties, _DEFAULTS)
     texts |= {
         setting: str(options.value(name))
         for name, setting in _SETTINGS.items()
@@ -114,11 +111,7 @@ def _settings(options: Options) -> dict[str, str]:
 
 
 def _reader_properties(options: Options) -> dict[str, str]:
-    texts = dict[str, str]()
-    for path in options.texts("reader-config"):
-        texts |= read_file(path)
-    for name in ("property", "reader-property"):
-        texts |= key_values(options.texts(name), name)
+    texts = typed_settings(options, ("reader-config",), ("property", "reader-property"))
     if options.has("property"):
         print("--property is deprecated: --reader-property is meant", file=sys.stderr)
     return texts

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ottla.base.ids import TopicPartition
 from ottla.base.limits import MIB
 from ottla.cli.cluster import consumer
-from ottla.cli.scripts.clusters import cluster_from, key_values, read_file, run_on
+from ottla.cli.scripts.clusters import cluster_from, run_on, typed_settings
 from ottla.cli.scripts.command_line import Kind, Options, ScriptParser
 from ottla.cli.scripts.java_text import java_date
 from ottla.cli.scripts.metric_table import print_metrics
@@ -85,16 +85,14 @@ def _check(options: Options) -> None:
 
 
 def _settings(options: Options) -> dict[str, str]:
-    texts = {
+    usual = {
         "client.id": "perf-consumer-client",
         "group.id": options.text("group") or f"perf-consumer-{secrets.randbelow(100_000)}",
         "auto.offset.reset": "latest" if options.has("from-latest") else "earliest",
         "max.partition.fetch.bytes": str(options.needed_integer("fetch-size")),
     }
-    for name in ("consumer.config", "command-config"):
-        for path in options.texts(name):
-            texts |= read_file(path)
-    return texts | key_values(options.texts("command-property"), "command-property")
+    files, properties = ("consumer.config", "command-config"), ("command-property",)
+    return typed_settings(options, files, properties, usual)
 
 
 class _Joining(RebalanceListener):

@@ -10,7 +10,7 @@ from ottla.base.ids import TopicPartition
 from ottla.cli.cluster import ask
 from ottla.cli.output import reason
 from ottla.cli.scripts import reassignment_throttles
-from ottla.cli.scripts.clusters import cluster_from, read_file
+from ottla.cli.scripts.clusters import SERVERS, cluster_of_either
 from ottla.cli.scripts.command_line import Kind, Options, ScriptParser, UsageError
 from ottla.cli.scripts.reassignment_plan import (
     ANY,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ottla.client.admin.log_dirs import Replica, ReplicaPlace
 
 _ACTIONS: Final = ("generate", "execute", "verify", "cancel", "list")
-_SERVERS: Final = ("bootstrap-server", "bootstrap-controller")
 _PLAN: Final = "reassignment-json-file"
 _NEEDED: Final = {
     "generate": ("topics-to-move-json-file", "broker-list"),
@@ -53,10 +52,8 @@ def main(arguments: Sequence[str]) -> int:
     """What cannot be done is told on standard output, as Kafka's tool does."""
     options = _parser().parse(arguments)
     action = _check(options)
-    settings = options.text("command-config")
     try:
-        server = next(text for name in _SERVERS if (text := options.text(name)))
-        cluster = cluster_from(server, read_file(settings) if settings else {})
+        cluster = cluster_of_either(options)
         ask(cluster, lambda admin: _DO[action](admin, options))
     except UsageError:
         raise
@@ -68,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> ScriptParser:
     parser = ScriptParser("Moves replicas to other brokers and directories.")
-    for name in _SERVERS:
+    for name in SERVERS:
         parser.value(name, argument="server", help="REQUIRED, one of them: any node.")
     parser.value(
         "command-config", argument="property file", help="A file with settings of the client."
@@ -124,7 +121,7 @@ def _check(options: Options) -> str:
         names = ", ".join(f"--{action}" for action in _ACTIONS)
         options.refuse(f"Command must include exactly one action: {names}")
     action = next(action for action in _ACTIONS if options.has(action))
-    if not any(map(options.has, _SERVERS)):
+    if not any(map(options.has, SERVERS)):
         options.refuse("Please specify --bootstrap-server")
     options.require(*_NEEDED[action])
     known = {name for names in (*_TAKEN.values(), *_NEEDED.values()) for name in names}

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from ottla.base.errors import UserError
-from ottla.cli.cluster import ask
 from ottla.cli.completion import USERS
-from ottla.cli.nouns.user import has_password, mechanism_of, mechanism_option, password_options
+from ottla.cli.nouns.user import mechanism_of, mechanism_option, password_options, set_password
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option
-
-if TYPE_CHECKING:
-    from ottla.client.admin.admin import Admin
-    from ottla.client.admin.outcomes import Outcomes
 
 
 @click.command()
@@ -48,12 +40,11 @@ def command(
         mechanism=mechanism_of(mechanism),
         iterations=iterations,
     )
-
-    async def change(admin: Admin) -> Outcomes[str, None]:
-        if await has_password(admin, user, wanted.mechanism):
-            raise UserError(
-                f"{user} has a password for {mechanism}: change it with ottla user update"
-            )
-        return await admin.credentials.alter(wanted)
-
-    output.report(ask(cluster, change), "created", item=lambda name: {"user": name})
+    set_password(
+        cluster,
+        output,
+        wanted,
+        refuse_where=True,
+        refusal=f"{user} has a password for {mechanism}: change it with ottla user update",
+        done="created",
+    )

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from ottla.base.errors import UserError
-from ottla.cli.cluster import ask
 from ottla.cli.completion import USERS
-from ottla.cli.nouns.user import has_password, mechanism_of, mechanism_option, password_options
+from ottla.cli.nouns.user import mechanism_of, mechanism_option, password_options, set_password
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option
-
-if TYPE_CHECKING:
-    from ottla.client.admin.admin import Admin
-    from ottla.client.admin.outcomes import Outcomes
 
 
 @click.command()
@@ -48,12 +40,11 @@ def command(
         mechanism=mechanism_of(mechanism),
         iterations=iterations,
     )
-
-    async def change(admin: Admin) -> Outcomes[str, None]:
-        if not await has_password(admin, user, wanted.mechanism):
-            raise UserError(
-                f"{user} has no password for {mechanism}: give it one with ottla user create"
-            )
-        return await admin.credentials.alter(wanted)
-
-    output.report(ask(cluster, change), "updated", item=lambda name: {"user": name})
+    set_password(
+        cluster,
+        output,
+        wanted,
+        refuse_where=False,
+        refusal=f"{user} has no password for {mechanism}: give it one with ottla user create",
+        done="updated",
+    )
