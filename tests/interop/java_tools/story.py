@@ -139,8 +139,10 @@ _OF_THE_MOMENT: Final = (
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"(I[dD]: *)[\w-]{22}\b"), r"\1ID"),
     (
-        # No name in camel case.
-        re.compile(r"(?<![\w.-])(?!([A-Z][a-z]+)+\b)(?=([\w-]*[A-Z]){3})[\w-]{22}(?![\w(-])"),
+        # A random UUID in base 64: its version, its variant and its length have their places.
+        re.compile(
+            r"(?<![\w.-])[\w-]{8}[QRST][\w-][CGKOSWaeimquy26-][\w-]{10}[AQgw](?![\w(-])"
+        ),
         "ID",
     ),
     (re.compile(r"\b(adminclient|consumer|producer)-\d+\b"), r"\1-N"),
