@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 help: ## List what can be done, one line each
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
-$(READY): pyproject.toml hatch_build.py $(wildcard src/ottla/wire/records/_*.[ch])
+$(READY): pyproject.toml hatch_build.py $(shell find src -name '_*.[ch]')
 	@$(PYTHON) -c 'import sys; sys.exit("Ottla needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python lacks its venv module: apt-get install python3-venv"; exit 1; }
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)

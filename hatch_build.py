@@ -14,8 +14,16 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDER = Path("src/ottla/wire/records")
-SOURCES = ("_native.c", "_memory.c", "_columns.c", "_blocks.c", "_block_writer.c", "_rows.c")
+PACKAGE = Path("src/ottla")
+SOURCES = (
+    "broker/_request_counts.c",
+    "wire/records/_block_writer.c",
+    "wire/records/_blocks.c",
+    "wire/records/_columns.c",
+    "wire/records/_memory.c",
+    "wire/records/_native.c",
+    "wire/records/_rows.c",
+)
 SUFFIX = ".abi3.so"  # one build for every Python from 3.11 on
 
 
@@ -27,7 +35,7 @@ class NativeBuildHook(BuildHookInterface[Any]):
         if self.target_name != "wheel":
             return
         for name in SOURCES:
-            source = Path(self.root) / FOLDER / name
+            source = Path(self.root) / PACKAGE / name
             reason = compile_module(source, source.with_suffix(SUFFIX))
             if reason is not None:
                 self.app.display_warning(f"the C twins are left out, {name}: {reason}")
@@ -35,12 +43,12 @@ class NativeBuildHook(BuildHookInterface[Any]):
                 return
         build_data["pure_python"] = False
         build_data["tag"] = f"cp311-abi3-{_platform_tag()}"
-        build_data["artifacts"].append(f"{FOLDER}/*{SUFFIX}")
+        build_data["artifacts"].append(f"{PACKAGE}/**/*{SUFFIX}")
 
     def _leave_out_all(self) -> None:
         """All or none: a module of an earlier build must not stand beside newer Python."""
         for name in SOURCES:
-            (Path(self.root) / FOLDER / name).with_suffix(SUFFIX).unlink(missing_ok=True)
+            (Path(self.root) / PACKAGE / name).with_suffix(SUFFIX).unlink(missing_ok=True)
 
 
 def compile_module(source: Path, compiled: Path) -> str | None:

@@ -6,17 +6,19 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ROOT / "src" / "ottla" / "wire" / "records"
+PACKAGE = ROOT / "src" / "ottla"
 
 
 def test_every_source_in_c_is_compiled_at_installation() -> None:
-    listed = re.search(r"^SOURCES = \((.*)\)$", (ROOT / "hatch_build.py").read_text(), re.MULTILINE)
+    hook = (ROOT / "hatch_build.py").read_text()
+    listed = re.search(r"^SOURCES = \(([^)]*)\)$", hook, re.MULTILINE)
     assert listed
-    assert set(re.findall(r'"(\w+\.c)"', listed[1])) == {path.name for path in SOURCES.glob("*.c")}
+    found = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.c")}
+    assert set(re.findall(r'"([\w/]+\.c)"', listed[1])) == found
 
 
 def test_every_source_in_c_has_types_for_python() -> None:
-    for path in SOURCES.glob("*.c"):
+    for path in PACKAGE.rglob("*.c"):
         assert path.with_suffix(".pyi").exists(), path.name
 
 
@@ -24,5 +26,5 @@ def test_the_environment_is_made_anew_when_a_source_in_c_changes() -> None:
     needed = re.search(r"^\$\(READY\): (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert needed
     assert "hatch_build.py" in needed[1].split()
-    assert "$(wildcard src/ottla/wire/records/_*.[ch])" in needed[1]
-    assert {path.name[0] for path in SOURCES.glob("*.[ch]")} == {"_"}
+    assert "$(shell find src -name '_*.[ch]')" in needed[1]
+    assert {path.name[0] for path in PACKAGE.rglob("*.[ch]")} == {"_"}

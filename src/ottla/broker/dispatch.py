@@ -19,10 +19,10 @@ from ottla.broker.handlers import Call, Handler, served_range
 from ottla.broker.metadata_answers import AnswerKey, MetadataAnswers
 from ottla.broker.meter import Meter
 from ottla.broker.replies import Exchange
+from ottla.broker.routes import Routes
 from ottla.broker.served_apis import served_apis
 from ottla.broker.transactional_produce import TransactionalProduce
 from ottla.transport.connection import Connection, Reply
-from ottla.wire.compiler import codec
 from ottla.wire.headers import RequestHeader, decode_request_header
 from ottla.wire.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from ottla.wire.messages.fetch import FetchRequest
@@ -47,11 +47,14 @@ class Dispatcher:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._served = served_apis(broker.settings)
+        served = served_apis(broker.settings)
         self._authorizer = broker.authorizer
         if broker.authorizer is not None:
-            self._served = guarded_apis(self._served, broker.authorizer)
-        self._requests = broker.requests
+            served = guarded_apis(served, broker.authorizer)
+        self._is_counted = broker.requests is not None
+        # When the first frame of this read event was seen, for the others were there, too; or 0.
+        self._arrived_ns = 0
+        self._routes = Routes(served, broker.requests)
         self._quotas = broker.quotas
         self._tasks: set[asyncio.Task[None]] = set()
         self._metadata_answers = MetadataAnswers()
@@ -69,6 +72,7 @@ class Dispatcher:
 
     def end_of_read(self) -> None:
         """See `transport.connection.FrameHandler`."""
+        self._arrived_ns = 0
         try:
             self._commit()
         except Exception:
@@ -87,19 +91,22 @@ class Dispatcher:
 
     def _serve(self, connection: Connection, buffer: memoryview, start: int, end: int) -> bool:
         quotas = self._quotas
-        is_timed = self._requests is not None or quotas.active
-        started_ns = perf_counter_ns() if is_timed else 0
+        started_ns = 0
+        if quotas.active:
+            started_ns = perf_counter_ns()
+        elif self._is_counted:
+            started_ns = self._arrived_ns = self._arrived_ns or perf_counter_ns()
         header, body = decode_request_header(buffer, start, end)
-        handler = self._served.get(header.api_key)
-        if handler is None or header.api_version not in handler.versions:
-            return self._refuse_version(connection, header, handler, started_ns)
+        route = self._routes.find(header)
+        if route is None:
+            return self._refuse_version(connection, header, started_ns)
         meter = None
         if quotas.active:
             meter = Meter(
                 quotas, header, connection, started_ns=started_ns, request_bytes=end - start
             )
         exchange = Exchange(
-            header, Reply(connection), started_ns, end - start, self._requests, meter
+            header, Reply(connection), started_ns, end - start, route.account, meter
         )
         key = None
         if header.api_key == METADATA and meter is None and self._authorizer is None:
@@ -113,7 +120,7 @@ class Dispatcher:
                 return True
         # Bytes after the request are ignored, as Apache Kafka ignores them: librdkafka sends three
         # when it asks for all topics (https://github.com/confluentinc/librdkafka/issues/5049).
-        request, _ = codec(handler.request_type, header.api_version).decode(buffer, body, end)
+        request, _ = route.decode(buffer, body, end)
         connection.expect(exchange.reply)
         if header.api_key == PRODUCE:
             return self._produce(cast(ProduceRequest, request), exchange)
@@ -121,7 +128,7 @@ class Dispatcher:
         self._commit()
         if header.api_key == FETCH:
             return self._broker.fetch.frame(cast(FetchRequest, request), exchange)
-        return self._call(handler, request, exchange, key)
+        return self._call(route.handler, request, exchange, key)
 
     def _produce(self, request: ProduceRequest, exchange: Exchange) -> bool:
         go_on = True
@@ -188,20 +195,18 @@ class Dispatcher:
 
     def _note_refusal(self, exchange: Exchange, response: Message) -> None:
         """Count an answer that is an error as a whole."""
-        if self._requests is not None and (error := getattr(response, "error_code", 0)):
-            self._requests.refused(exchange.header.api_key, error)
+        if self._is_counted and (error := getattr(response, "error_code", 0)):
+            exchange.count_refusal(error)
 
     def _refuse_version(
-        self,
-        connection: Connection,
-        header: RequestHeader,
-        handler: Handler | None,
-        started_ns: int,
+        self, connection: Connection, header: RequestHeader, started_ns: int
     ) -> bool:
         """Answer an ApiVersions of an unknown version in version 0 (KIP-511); refuse all else."""
+        handler = self._routes.handler(header.api_key)
         if header.api_key == API_VERSIONS and handler is not None:
             oldest = RequestHeader(API_VERSIONS, 0, header.correlation_id, None)
-            exchange = Exchange(oldest, Reply(connection), started_ns, 0, self._requests)
+            account = self._routes.make(handler, 0).account
+            exchange = Exchange(oldest, Reply(connection), started_ns, 0, account)
             connection.expect(exchange.reply)
             exchange.answer(
                 ApiVersionsResponse(

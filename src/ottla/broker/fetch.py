@@ -297,7 +297,7 @@ class FetchPath:
             if isinstance(partition, Partition)
         ]
         self._waiting[fetch.exchange.connection] = fetch
-        if fetch.exchange.requests is not None:
+        if fetch.exchange.account is not None:
             fetch.waiting_since_ns = perf_counter_ns()
         if fetch.exchange.meter is not None:
             fetch.exchange.meter.pause()
@@ -311,7 +311,7 @@ class FetchPath:
 
     def _answer_waiting(self, fetch: Fetch) -> None:
         self._waiting.pop(fetch.exchange.connection, None)
-        if fetch.exchange.requests is not None:
+        if fetch.exchange.account is not None:
             fetch.exchange = fetch.exchange.resumed(fetch.waiting_since_ns)
         if fetch.exchange.meter is not None:
             fetch.exchange.meter.resume()

@@ -16,22 +16,22 @@ from ottla.wire.schema import Message
 
 if TYPE_CHECKING:
     from ottla.broker.meter import Meter
-    from ottla.broker.request_log import RequestLog
+    from ottla.broker.request_log import RequestAccount
 
 
 class Exchange(msgspec.Struct, frozen=True, gc=False):
     """One request and the place of its answer.
 
-    `started_ns` is what `perf_counter_ns` said at its frame of `request_bytes`, and 0 where nobody
-    wants to know: without `requests`, which is told of the answer where somebody keeps account,
-    and without `meter`, which counts it while quotas are set.
+    `started_ns` is what `perf_counter_ns` said when its frame of `request_bytes` was there, and 0
+    where nobody wants to know: without `account`, which is told of the answer where somebody reads
+    it, and without `meter`, which counts it while quotas are set.
     """
 
     header: RequestHeader
     reply: Reply
     started_ns: int
     request_bytes: int
-    requests: RequestLog | None
+    account: RequestAccount | None
     meter: Meter | None = None
 
     @property
@@ -49,8 +49,8 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
 
     def count_refusal(self, error: int) -> None:
         """The request, or a part of it, is answered with an error."""
-        if self.requests is not None:
-            self.requests.refused(self.header.api_key, error)
+        if self.account is not None:
+            self.account.requests.refused(self.header.api_key, error)
 
     def encode(self, response: Message) -> list[Segment]:
         """The frame that answers this request; its first segment is a bytearray."""
@@ -69,8 +69,10 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
 
     def send(self, segments: Sequence[Segment]) -> None:
         """Send an encoded answer when its turn comes; an empty one where none is expected."""
-        requests = self.requests
-        if requests is not None:
-            one = len(segments) == 1
-            requests.done(self, len(segments[0]) if one else sum(map(len, segments)))
+        account = self.account
+        if account is not None:
+            response_bytes = len(segments[0]) if len(segments) == 1 else sum(map(len, segments))
+            duration_ns = perf_counter_ns() - self.started_ns
+            if account.counts.add(duration_ns, self.request_bytes, response_bytes):
+                account.requests.slow(self, duration_ns, response_bytes)
         self.reply.complete(segments)

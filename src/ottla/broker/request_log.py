@@ -1,48 +1,39 @@
 """What became of the requests: how many, how long, how large, and which were slow.
 
-It stands on the hot path, so it is lists of ints and nothing else: whoever reads it (the metrics,
-`metrics/requests.py`) makes of them what it wants when it is asked. There is none in a broker whose
-numbers nobody can read and that logs no slow requests.
+Of this only the counts are on the hot path (`request_counts.py`); whoever reads them (the metrics,
+`metrics/requests.py`) makes of them what it wants when it is asked. A broker whose numbers nobody
+can read, and that logs no slow requests, has no such log.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from operator import itemgetter
 from time import perf_counter_ns
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
+
 from ottla.base.limits import SLOW_REQUESTS_LOGGED_PER_SECOND_MAX
+from ottla.broker.request_counts import FIRST_BUCKET_BITS, RequestCounts, new_counts
 from ottla.wire.headers import RequestHeader
 from ottla.wire.messages.join_group import JoinGroupRequest
 from ottla.wire.messages.sync_group import SyncGroupRequest
 from ottla.wire.schema import requests
-from ottla.wire.versions import VersionRange
 
 log = logging.getLogger(__name__)
 
 SECOND_NS: Final = 1_000_000_000
-NEVER_NS: Final = 1 << 63
+NEVER_NS: Final = (1 << 63) - 1
 """No request takes so long."""
 
-FIRST_BUCKET_BITS: Final = 14
-"""The first bucket is what took less than 2**14 ns (16 µs); each next one reaches twice as far."""
 BUCKETS: Final = 22
 """The last of them ends at 34 s; what took longer is in none."""
 
 WAIT_FOR_OTHERS: Final = frozenset({JoinGroupRequest.API_KEY, SyncGroupRequest.API_KEY})
 """Their answers come when the group's other members have asked, too: that is not slow."""
-
-# The places in the counts of one API and version. A duration of n bits is counted at n less
-# FIRST_BUCKET_BITS, so there is a place for every int of 63 bits, and no comparison.
-_LONGEST: Final = 64 - FIRST_BUCKET_BITS
-_DURATION_NS: Final = _LONGEST + 1
-_REQUEST_BYTES: Final = _LONGEST + 2
-_RESPONSE_BYTES: Final = _LONGEST + 3
-_PLACES: Final = _LONGEST + 4
-
-Counts = list[int]
 
 
 class RequestTotals(NamedTuple):
@@ -79,33 +70,25 @@ class Answered(Protocol):
     def header(self) -> RequestHeader: ...
 
     @property
-    def started_ns(self) -> int: ...
-
-    @property
     def request_bytes(self) -> int: ...
 
     @property
     def connection(self) -> Connection: ...
 
 
+class RequestAccount(msgspec.Struct, frozen=True, gc=False):
+    """Where the requests of one API and version are told of."""
+
+    requests: RequestLog
+    counts: RequestCounts
+
+
 class RequestLog:
-    """The requests of one broker, told of by `Exchange.send`."""
+    """The requests of one broker."""
 
-    __slots__ = (
-        "_counts",
-        "_slow_allowed",
-        "_slow_ns",
-        "_slow_second",
-        "_slow_unlogged",
-        "refusals",
-    )
-
-    def __init__(self, served: Mapping[int, VersionRange], *, slow_ms: int | None = None) -> None:
-        """`served` are the versions by API. Who takes longer than `slow_ms` is logged, if given."""
-        self._counts = {
-            api_key: [[0] * _PLACES for _ in range(versions.max + 1)]
-            for api_key, versions in served.items()
-        }
+    def __init__(self, *, slow_ms: int | None = None) -> None:
+        """Who takes longer than `slow_ms` is logged, if it is given."""
+        self._counts: dict[tuple[int, int], RequestCounts] = {}
         # How often each API was answered with each error; few kinds, however many clients.
         self.refusals: Counter[tuple[int, int]] = Counter()
         self._slow_ns = NEVER_NS if slow_ms is None else slow_ms * (SECOND_NS // 1000)
@@ -113,41 +96,35 @@ class RequestLog:
         self._slow_allowed = 0
         self._slow_unlogged = 0
 
-    def done(self, exchange: Answered, response_bytes: int) -> None:
-        """A request has its answer, which may still wait for those before it and for the peer."""
-        header = exchange.header
-        counts = self._counts[header.api_key][header.api_version]
-        duration_ns = perf_counter_ns() - exchange.started_ns
-        counts[(duration_ns >> FIRST_BUCKET_BITS).bit_length()] += 1
-        counts[_DURATION_NS] += duration_ns
-        counts[_REQUEST_BYTES] += exchange.request_bytes
-        counts[_RESPONSE_BYTES] += response_bytes
-        if duration_ns > self._slow_ns:
-            self._slow(exchange, duration_ns, response_bytes)
+    def account(self, api_key: int, version: int) -> RequestAccount:
+        """Where its requests are told of. Ask for what is served only: nothing is forgotten."""
+        key = api_key, version
+        if key not in self._counts:
+            self._counts[key] = new_counts(self._slow_ns)
+        return RequestAccount(self, self._counts[key])
 
     def refused(self, api_key: int, error: int) -> None:
         """A partition of a Produce or a Fetch, or a whole request, was answered with an error."""
         self.refusals[api_key, error] += 1
 
     def totals(self) -> Iterator[RequestTotals]:
-        """Of every API and version that was asked for."""
-        for api_key, versions in self._counts.items():
-            for version, counts in enumerate(versions):
-                buckets = counts[: _LONGEST + 1]
-                if any(buckets):
-                    yield RequestTotals(
-                        api_key,
-                        version,
-                        sum(buckets),
-                        counts[_DURATION_NS],
-                        counts[_REQUEST_BYTES],
-                        counts[_RESPONSE_BYTES],
-                        tuple(buckets[:BUCKETS]),
-                    )
+        """Of every API and version that was asked for, in their order."""
+        for (api_key, version), counts in sorted(self._counts.items(), key=itemgetter(0)):
+            duration_ns, request_bytes, response_bytes, places = counts.read()
+            if requests := sum(places):
+                yield RequestTotals(
+                    api_key,
+                    version,
+                    requests,
+                    duration_ns,
+                    request_bytes,
+                    response_bytes,
+                    places[:BUCKETS],
+                )
 
     # -- slow requests ---------------------------------------------------------------------------
 
-    def _slow(self, exchange: Answered, duration_ns: int, response_bytes: int) -> None:
+    def slow(self, exchange: Answered, duration_ns: int, response_bytes: int) -> None:
         """Log it, but only so many a second: where everything is slow the log must not be, too."""
         header = exchange.header
         if header.api_key in WAIT_FOR_OTHERS:

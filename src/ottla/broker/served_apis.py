@@ -57,13 +57,12 @@ def _without_telemetry() -> Registry[int, Handler]:
 
 
 def wanted_request_log(settings: BrokerSettings) -> RequestLog | None:
-    """Of these APIs; one only where somebody reads it, over HTTP or in the log."""
+    """One only where somebody reads it, over HTTP or in the log."""
     slow_ms = settings[SLOW_REQUEST_MS]
     logs_slow = slow_ms != NO_SLOW_REQUESTS
     if not logs_slow and not settings[HTTP_LISTENERS]:
         return None
-    versions = {handler.api_key: handler.versions for handler in served_apis(settings).values()}
-    return RequestLog(versions, slow_ms=slow_ms if logs_slow else None)
+    return RequestLog(slow_ms=slow_ms if logs_slow else None)
 
 
 def _name(request: type[Message]) -> str:

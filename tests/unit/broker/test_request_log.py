@@ -156,6 +156,17 @@ def test_a_duration_falls_below_the_end_of_its_bucket(
     assert not bucket or duration_ns / 1e9 >= BUCKET_ENDS_SECONDS[bucket - 1]
 
 
+def test_requests_that_came_together_began_together(
+    broker: MemoryBroker, client: Client, ticks: Ticks
+) -> None:
+    ticks.step_ns = MS
+    client.send_each((ApiVersionsRequest(), 3), (ApiVersionsRequest(), 3))
+    # The clock is asked when the first is seen, and when each has its answer.
+    assert only(broker).duration_ns == MS + 2 * MS
+    client.send_each((ApiVersionsRequest(), 3))
+    assert only(broker).duration_ns == MS + 2 * MS + MS
+
+
 def test_what_takes_longest_is_in_no_bucket_but_counted(
     broker: MemoryBroker, client: Client, ticks: Ticks
 ) -> None:

@@ -81,8 +81,8 @@ _requests = _Subject("Requests")
 REQUESTS = _requests.counter("ottla_requests_total", "Requests answered.", "api", "version")
 REQUEST_SECONDS = _requests.histogram(
     "ottla_request_duration_seconds",
-    "From a request's frame to its answer, without what a fetch waits for data. An answer may then "
-    "wait for those before it on its connection.",
+    "From the read event that brought a request to its answer, without what a fetch waits for "
+    "data. An answer may then wait for those before it on its connection.",
     "api",
 )
 REQUEST_BYTES = _requests.counter("ottla_request_bytes_total", "Bytes of requests.", "api")
