@@ -32,7 +32,7 @@ from tests.clients.admin import PATIENCE_SECONDS, kafka_python_admin
 
 TOPIC: Final = "tried"
 GROUP: Final = "moved"
-SETTLE_SECONDS: Final = 0.5
+SETTLE_SECONDS: Final = 1.0
 """Apache Kafka's answers follow its changes a little later."""
 
 api: Any = librdkafka_admin

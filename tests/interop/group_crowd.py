@@ -27,7 +27,7 @@ TOPIC = "numbers"
 PARTITIONS = 60
 SESSION_MS = 5000
 HEARTBEAT_MS = 300
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 60.0
 ROUND_SECONDS = 0.1
 JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-Xmx96m", "-Xshare:auto")
 
@@ -189,6 +189,8 @@ class Crowd:
 
     def __init__(self, bootstrap: str, folder: Path, *, group: str = "g") -> None:
         self._bootstrap, self._folder, self.group = bootstrap, folder, group
+        self.session_ms = SESSION_MS
+        """Of the members that are started from now on."""
         self.everybody: list[Member] = []
         self.active: list[Member] = []
 
@@ -215,7 +217,7 @@ class Crowd:
             "group": self.group,
             "topic": TOPIC,
             "partitions": PARTITIONS,
-            "session_ms": SESSION_MS,
+            "session_ms": self.session_ms,
             "heartbeat_ms": HEARTBEAT_MS,
             "instance": instance,
         }

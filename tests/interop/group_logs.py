@@ -26,9 +26,11 @@ ORDINARY = {
     "java": r"Reconciliation failed.*could not be completed before the consumer closed",
 }
 
-# What they say of connections while their broker is dead.
+# What they say of connections while their broker is dead, or takes long to come back: it has its
+# port before it serves.
 BROKER_DIED = {
-    "librdkafka": r"\|FAIL\|.*(Connection (refused|reset)|Disconnected)|brokers are down",
+    "librdkafka": r"\|FAIL\|.*(Connection (refused|reset)|Disconnected"
+    r"|ApiVersionRequest failed: Local: Timed out)|\|(REQTMOUT|SESSTMOUT)\||brokers are down",
     "kafka-python": r"KafkaConnectionError|Connection reset|Connection refused|socket disconnected"
     r"|No node available for metadata refresh|Marking the coordinator dead",
     "aiokafka": r"Unable connect to|Unable to (update|request) metadata from|KafkaConnectionError"

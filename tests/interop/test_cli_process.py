@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,6 +50,53 @@ def test_a_reader_that_goes_away_is_quiet(
     lines = done.stderr.splitlines()
     assert len(lines) == len(told), "the refusal and what helps, and nothing of the pipe"
     assert all(line.startswith(begin) for line, begin in zip(lines, told, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code", "told"),
+    [
+        (">&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+        (">/dev/full", 1, "ottla: cannot write: No space left on device\n"),
+    ],
+)
+def test_an_output_that_is_closed_or_full_brings_no_traceback(
+    shared_broker: BrokerProcess, redirected: str, code: int, told: str
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" cluster api-versions {redirected}', OTTLA],
+        capture_output=True,
+        text=True,
+        env=environment(shared_broker.bootstrap),
+        check=False,
+        timeout=20,
+    )
+    assert (done.returncode, done.stderr) == (code, told)
+
+
+@pytest.mark.parametrize(
+    ("tool", "redirected", "code", "told"),
+    [
+        ("kafka-topics --list", ">&-", 0, ""),
+        ("kafka-topics --list", ">/dev/full", 1, "No space left on device\n"),
+        ("kafka-console-producer --topic x", "<&-", 1, "there are no lines to send\n"),
+    ],
+)
+def test_nor_does_it_to_kafkas_tools(
+    shared_broker: BrokerProcess, tool: str, redirected: str, code: int, told: str
+) -> None:
+    command = f'exec "$0" -m ottla.cli.scripts {tool} --bootstrap-server "$1" {redirected}'
+    Admin(shared_broker.bootstrap).create(f"listed-{code}-{len(tool)}")
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, shared_broker.bootstrap],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == code
+    assert done.stderr.endswith(told)
+    assert "Traceback" not in done.stderr
 
 
 def test_an_interrupt_ends_a_question_without_a_traceback() -> None:

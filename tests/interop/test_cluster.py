@@ -20,7 +20,7 @@ from tests.support.kafka_process import KafkaProcess
 
 pytestmark = pytest.mark.interop
 
-FOLLOW_SECONDS_MAX = 10.0
+FOLLOW_SECONDS_MAX = 30.0
 
 
 @needs_java

@@ -65,8 +65,9 @@ def _is_served(broker: BrokerProcess) -> bool:
 def test_an_idle_connection_is_closed_and_one_that_asks_is_kept(opened: ExitStack) -> None:
     with BrokerProcess("--set", "connections.max.idle.ms=400") as broker:
         idle = connect(broker, opened)
-        wait_until(lambda: is_closed_by_broker(idle), "the idle connection closes", seconds=5)
-        assert _is_served(broker)
+        wait_until(lambda: is_closed_by_broker(idle), "the idle connection closes")
+        # Whoever takes longer than the limit to ask is closed, too, and comes again.
+        wait_until(lambda: _is_served(broker), "who asks is answered")
 
 
 def test_minus_one_keeps_idle_connections(opened: ExitStack) -> None:

@@ -86,6 +86,7 @@ def test_a_group_of_java_members_lives_through_all_that_happens_to_members(
 def test_a_group_lives_on_without_a_rebalance_when_its_broker_is_killed_under_it(
     broker: BrokerProcess, crowd: Crowd, numbers: Numbers
 ) -> None:
+    crowd.session_ms = 60_000  # longer than a broker may take to come back
     members = crowd.start(LIBRDKAFKA, 3)
     crowd.wait_shared("three share all")
     before = crowd.committed()

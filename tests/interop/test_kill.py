@@ -118,6 +118,7 @@ def test_what_is_acknowledged_survives_five_kills(broker: BrokerProcess) -> None
 
 
 @pytest.mark.interop
+@pytest.mark.timeout(300)
 def test_what_is_acknowledged_survives_thirty_kills(broker: BrokerProcess) -> None:
     kill_under_load(broker, 30)
 

@@ -11,6 +11,7 @@ from tests.clients.catalogue import NAMES
 from tests.clients.contract import Client, Record
 from tests.conftest import BrokerFactory
 from tests.interop.conftest import ClientFinder
+from tests.support.free_ports import free_port
 
 
 def has_ipv6() -> bool:
@@ -20,13 +21,6 @@ def has_ipv6() -> bool:
     except OSError:
         return False
     return True
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def say_and_hear(client: Client, bootstrap: str, topic: str) -> None:

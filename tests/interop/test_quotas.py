@@ -46,7 +46,7 @@ from tests.support.records import batch_of
 
 pytestmark = pytest.mark.interop
 
-FOLLOW_SECONDS_MAX = 10.0
+FOLLOW_SECONDS_MAX = 30.0
 MS_APART_MAX = 2000
 """What the same wait may differ by: windows are a second long, and requests take their time."""
 
@@ -153,7 +153,7 @@ def set_and_wait(asked: Asked, entity: dict[str, str | None], key: str, value: f
         if found and all(value in quotas.values() for quotas in found.values()):
             break
         time.sleep(0.05)
-    time.sleep(0.3)  # Kafka tells what its quota manager takes a moment later
+    time.sleep(1)  # Kafka tells what its quota manager takes a moment later
 
 
 def address(bootstrap: str) -> tuple[str, int]:
@@ -187,12 +187,18 @@ def test_a_producer_of_librdkafka_is_slowed_to_its_quota(broker: BrokerProcess) 
     assert throttled
     # 1.25 MB at 100 kB/s, of which the first ten seconds' worth may go at once.
     assert took_s > 1.5
-    other = Producer({"bootstrap.servers": broker.bootstrap, "client.id": "fast"})
-    began = time.monotonic()
+    throttled.clear()
+    other = Producer(
+        {
+            "bootstrap.servers": broker.bootstrap,
+            "client.id": "fast",
+            "throttle_cb": lambda event: throttled.append(event.throttle_time),
+        }
+    )
     for _ in range(125):
         other.produce("orders", b"x" * 10_000)
     assert other.flush(PATIENCE_SECONDS) == 0
-    assert time.monotonic() - began < took_s
+    assert throttled == []
 
 
 def test_a_consumer_of_librdkafka_is_slowed_to_its_quota(broker: BrokerProcess) -> None:
@@ -296,11 +302,11 @@ def test_an_address_that_connects_too_often_is_turned_away_for_a_while(
     broker: BrokerProcess, tmp_path: Path
 ) -> None:
     Asked(broker.bootstrap).alter(({ADDRESS: "127.0.0.1"}, [(CONNECTIONS, 1.0)]))
-    sockets = [socket.create_connection((broker.host, broker.port)) for _ in range(12)]
     began = time.monotonic()
+    sockets = [socket.create_connection((broker.host, broker.port)) for _ in range(12)]
     sockets[-1].settimeout(PATIENCE_SECONDS)
     assert sockets[-1].recv(1) == b""
-    assert 0.5 < time.monotonic() - began < 5
+    assert time.monotonic() - began > 0.5
     sockets[0].settimeout(0.2)
     with pytest.raises(TimeoutError):
         sockets[0].recv(1)

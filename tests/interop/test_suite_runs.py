@@ -35,10 +35,10 @@ def has_a_child(folder: Path) -> bool:
 def test_program_that_hangs_is_killed_with_its_children_and_its_last_words_are_told(
     tmp_path: Path,
 ) -> None:
-    with SuiteRuns([run_of(LEAVES_A_CHILD + "sleep 60", tmp_path, seconds_max=0.5)]) as runs:
+    with SuiteRuns([run_of(LEAVES_A_CHILD + "sleep 60", tmp_path, seconds_max=2.0)]) as runs:
         ended = runs.wait_for("it")
         assert ended.exit_code is None
-        assert ended.seconds < 10
+        assert ended.seconds < 30
         assert ended.last_words().startswith("was killed at its limit")
         assert ended.last_words().endswith("said\n")
         wait_until(lambda: not is_running(child_of(tmp_path)), "its child ends")
@@ -57,6 +57,6 @@ def test_leaving_early_ends_what_runs_and_starts_nothing_more(tmp_path: Path) ->
     began = time.monotonic()
     with SuiteRuns([run_of(LEAVES_A_CHILD + "sleep 60", tmp_path), waiting], at_once=1):
         wait_until(lambda: has_a_child(tmp_path), "its child is started")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     wait_until(lambda: not is_running(child_of(tmp_path)), "its child ends")
     assert not (tmp_path / "begun").exists()

@@ -196,7 +196,7 @@ def interrupted(bootstrap: str, topic: str) -> None:
 
     def hit(use: Callable[[], object]) -> None:
         nonlocal hits
-        signal.setitimer(signal.ITIMER_REAL, 0.15)
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
         try:
             use()
         except KeyboardInterrupt:

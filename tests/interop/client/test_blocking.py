@@ -21,6 +21,7 @@ from ottla.client.consumer import ConsumerClosedError, RecordDeserializationErro
 from ottla.client.producer import ProducerClosedError
 from tests.interop.conftest import TopicMaker
 from tests.support.broker_process import BrokerProcess
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.interop
 
@@ -86,12 +87,19 @@ def test_a_second_thread_is_refused_while_one_reads_and_may_read_after_it(
 ) -> None:
     with Consumer(shared_broker.bootstrap) as consumer:
         consumer.assign([TopicPartition(new_topic(), 0)])
-        reader = in_thread(lambda: consumer.poll(timeout_s=1.0))
-        time.sleep(0.3)
+        consumer.poll(timeout_s=0)
+
+        def read() -> None:
+            with pytest.raises(WakeupError):
+                consumer.poll()
+
+        reader = in_thread(read)
+        wait_until(lambda: reader.ident in consumer._reading._calls, "the other thread reads")
         with pytest.raises(ConcurrentUseError, match="another thread"):
             consumer.poll(timeout_s=0)
         with pytest.raises(ConcurrentUseError):
             consumer.seek_to_end()
+        consumer.wakeup()
         reader.join()
         assert consumer.poll(timeout_s=0) == []
 
@@ -163,7 +171,7 @@ def test_clients_work_where_the_caller_runs_a_loop_of_its_own(
 def test_a_full_buffer_holds_back_the_sender_and_then_refuses(
     broker: BrokerProcess,
 ) -> None:
-    settings = {"buffer_memory": 100_000, "batch_bytes": 20_000, "max_block_ms": 300}
+    settings = {"buffer_memory": 100_000, "batch_bytes": 20_000, "max_block_ms": 2000}
     with Producer(broker.bootstrap, **settings) as producer:
         producer.send("full", b"first").result(10)
         broker.stop()
@@ -318,7 +326,7 @@ def test_a_program_that_closes_nothing_ends_at_once_warned_and_without_loss(
     shared_broker: BrokerProcess, new_topic: TopicMaker
 ) -> None:
     topic = new_topic()
-    done = run("unclosed", shared_broker.bootstrap, topic, timeout_s=10)
+    done = run("unclosed", shared_broker.bootstrap, topic, timeout_s=40)
     assert done.stdout == "over\n"
     assert done.stderr.count("ResourceWarning: unclosed") == 2
     with Consumer(shared_broker.bootstrap, auto_offset_reset="earliest") as consumer:
@@ -327,7 +335,7 @@ def test_a_program_that_closes_nothing_ends_at_once_warned_and_without_loss(
 
 
 def test_a_program_that_closes_nothing_ends_also_where_no_broker_is() -> None:
-    done = run("unclosed_without_broker", "", "topic", timeout_s=10)
+    done = run("unclosed_without_broker", "", "topic", timeout_s=40)
     assert done.stdout == "over\n"
     assert done.stderr.count("ResourceWarning: unclosed") == 1
 

@@ -109,7 +109,7 @@ def test_committed_reads_over_a_kill_see_each_record_once(any_broker: BrokerProc
                 assert await consumer.poll(timeout_s=1) == []
                 return values
 
-    assert asyncio.run(asyncio.wait_for(run(), 30)) == [b"%d" % number for number in range(101)]
+    assert asyncio.run(asyncio.wait_for(run(), 90)) == [b"%d" % number for number in range(101)]
 
 
 def test_the_program_of_the_guide_runs(broker: BrokerProcess, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_the_program_of_the_guide_runs(broker: BrokerProcess, tmp_path: Path) ->
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the rest: 499 up to 1000" in done.stdout

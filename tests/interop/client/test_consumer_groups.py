@@ -377,8 +377,10 @@ def test_what_is_carried_over_in_transactions_arrives_exactly_once(
         async with Consumer(bootstrap, **settings, **QUICK) as reader:
             reader.assign([(f"{topic}-out", 0)])
             values: list[int] = []
-            while records := await reader.poll(timeout_s=2):
+            while len(values) < carried and (records := await reader.poll(timeout_s=PATIENCE_S)):
                 values += [int(record.value or b"") for record in records]
+            # One more look, for what should not be there.
+            values += [int(record.value or b"") for record in await reader.poll(timeout_s=2)]
         assert len(values) == len(set(values)) == carried
 
     asyncio.run(run())

@@ -97,7 +97,7 @@ async def trouble(broker: TemporaryBroker) -> None:
 
 async def until(reading: Reading, count: int, task: asyncio.Task[None]) -> None:
     """Wait for so many records, and a moment for what would be too many."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while reading.count < count:
             reading.news.clear()
             await reading.news.wait()

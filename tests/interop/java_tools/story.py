@@ -71,7 +71,8 @@ class Step(NamedTuple):
         if self.any_order:
             lines = sorted(line.strip() for line in lines)
         if self.any_numbers:
-            lines = [re.sub(r"\d+([.:]\d+)*", "N", line) for line in lines]
+            # With the spaces around them: columns are as wide as their numbers are long.
+            lines = [re.sub(r" *\d+([.:]\d+)* *", " N ", line) for line in lines]
         return run._replace(out="\n".join(lines))
 
 
@@ -140,9 +141,7 @@ _OF_THE_MOMENT: Final = (
     (re.compile(r"(I[dD]: *)[\w-]{22}\b"), r"\1ID"),
     (
         # A random UUID in base 64: its version, its variant and its length have their places.
-        re.compile(
-            r"(?<![\w.-])[\w-]{8}[QRST][\w-][CGKOSWaeimquy26-][\w-]{10}[AQgw](?![\w(-])"
-        ),
+        re.compile(r"(?<![\w.-])[\w-]{8}[QRST][\w-][CGKOSWaeimquy26-][\w-]{10}[AQgw](?![\w(-])"),
         "ID",
     ),
     (re.compile(r"\b(adminclient|consumer|producer)-\d+\b"), r"\1-N"),

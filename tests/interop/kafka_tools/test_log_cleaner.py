@@ -30,6 +30,7 @@ from ottla.transport.disk import LocalDisk
 from ottla.wire.records.batch import BatchHeader, iter_batches
 from ottla.wire.records.record import Record, iter_records
 from tests.clients.admin import Admin
+from tests.support.free_ports import free_port
 from tests.support.java import CLASS_PATH, needs_java
 from tests.support.waiting import wait_until
 
@@ -64,7 +65,7 @@ class KafkaServer:
         self.data = folder / "data"
         self._folder = folder
         self._properties = folder / "server.properties"
-        self._port, self._controller = _free_port(), _free_port()
+        self._port, self._controller = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self._port}"
         self._write_settings(cleans=False)
         self._java("kafka.tools.StorageTool", "format", "-t", "4L6g3nShT-eMCtK--X86sw", "-c")
@@ -94,13 +95,6 @@ class KafkaServer:
     def _accepts(self) -> bool:
         with closing(socket.socket()) as probe:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Writers:

@@ -173,9 +173,13 @@ def test_a_broker_in_memory_takes_no_folder(tmp_path: Any) -> None:
 def test_it_is_there_in_some_milliseconds(form: Any) -> None:
     with TemporaryBroker(form=form):
         pass  # what is imported is not counted
-    began = time.perf_counter()
-    with TemporaryBroker(form=form):
-        assert time.perf_counter() - began < 0.5, "0.01 s on an idle machine"
+    took_s = []
+    for _ in range(3):
+        began = time.perf_counter()
+        with TemporaryBroker(form=form):
+            took_s.append(time.perf_counter() - began)
+    # The least: whatever else the machine does only adds to it.
+    assert min(took_s) < 0.5, "0.01 s on an idle machine"
 
 
 @pytest.mark.parametrize("ends_by", ["stop", "kill"])

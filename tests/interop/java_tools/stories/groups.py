@@ -70,7 +70,7 @@ STORIES: Final[Mapping[str, Story]] = {
         Step(TOPICS, "--create --topic reset-2 --partitions 2"),
         Step(
             "kafka-console-producer",
-            "--topic reset-1 --command-property linger.ms=200",
+            "--topic reset-1 --command-property linger.ms=10000",
             input="a\nb\nc\nd\n",
         ),
         "--group reset --reset-offsets --topic reset-1 --to-earliest --execute",
