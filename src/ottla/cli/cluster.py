@@ -54,10 +54,12 @@ def consumer(cluster: ClusterOptions, **settings: object) -> Consumer:
     Raises UserError for settings that cannot be.
     """
     from ottla.cli.command_config import settings_of
+    from ottla.cli.notices import tell_what_clients_log
     from ottla.client import options
     from ottla.client.consumer.consumer import Consumer
     from ottla.client.consumer.options import ConsumerOptions
 
+    tell_what_clients_log()
     own = settings_of(cluster.client, options.ClusterOptions, ConsumerOptions)
     return Consumer(cluster.bootstrap, **{"client_id": CLIENT_ID, **own, **_given(settings)})
 
@@ -65,10 +67,12 @@ def consumer(cluster: ClusterOptions, **settings: object) -> Consumer:
 def producer(cluster: ClusterOptions, **settings: object) -> Producer:
     """An asyncio producer that is not started; as `consumer`."""
     from ottla.cli.command_config import settings_of
+    from ottla.cli.notices import tell_what_clients_log
     from ottla.client import options
     from ottla.client.producer.options import ProducerOptions
     from ottla.client.producer.producer import Producer
 
+    tell_what_clients_log()
     own = settings_of(cluster.client, options.ClusterOptions, ProducerOptions)
     return Producer(cluster.bootstrap, **{"client_id": CLIENT_ID, **own, **_given(settings)})
 

@@ -6,6 +6,7 @@ command looks for, 130 interrupted (`exit_codes.Exit`).
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -19,7 +20,7 @@ from ottla import __version__
 from ottla.base.errors import ProtocolError, UserError
 from ottla.cli import commands
 from ottla.cli.exit_codes import Exit
-from ottla.cli.program import COMPLETION_VARIABLE, PROGRAM
+from ottla.cli.program import COMPLETION_VARIABLE, PROGRAM, open_closed_outputs
 from ottla.cli.tree import PathGroup
 
 HELP = """Ottla: an event streaming platform that speaks Apache Kafka's protocol.
@@ -39,6 +40,8 @@ SECTIONS: Final = {
 }
 """In which order the help lists commands; what is not named here comes last."""
 ELSE: Final = "And"
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a file says that takes no more: it is no fault of ours."""
 
 
 def main() -> None:
@@ -61,6 +64,7 @@ class Door(PathGroup):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> NoReturn:
         arguments = list(sys.argv[1:] if args is None else args)
+        open_closed_outputs()
         _print_whatever_comes()
         sys.exit(self._exit_code(arguments, prog_name or PROGRAM, extra))
 
@@ -79,6 +83,12 @@ class Door(PathGroup):
         except BrokenPipeError:
             _forget_output()
             return Exit.NOBODY_READS
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            print(f"{PROGRAM}: cannot write: {error.strerror}", file=sys.stderr)
+            _forget_output()
+            return Exit.REFUSED
         return code
 
     def _run(self, arguments: list[str], prog_name: str, extra: dict[str, Any]) -> int:

@@ -193,7 +193,10 @@ def refuse(errors: Mapping[Any, UserError]) -> None:
     """Raise RefusedItemsError where there is any, naming each by what it is about."""
     if errors:
         raise RefusedItemsError(
-            "; ".join(f"{item}: {_in_full(error, str(item))}" for item, error in errors.items()),
+            "; ".join(
+                f"{str(item) or repr('')}: {_in_full(error, str(item))}"
+                for item, error in errors.items()
+            ),
             tuple(errors.values()),
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ottla.cli.cluster import CLIENT_ID, TIMEOUT_MS
+from ottla.cli.notices import tell_what_clients_log
 
 if TYPE_CHECKING:
     from ottla.blocking.consumer import Consumer
@@ -26,6 +27,7 @@ def blocking_consumer(cluster: ClusterOptions, **settings: object) -> Consumer:
     from ottla.client.consumer.options import ConsumerOptions
     from ottla.client.options import ClusterOptions as OptionsOfClients
 
+    tell_what_clients_log()
     own = settings_of(cluster.client, OptionsOfClients, ConsumerOptions)
     return Consumer(cluster.bootstrap, **_together(own, settings))
 
@@ -37,6 +39,7 @@ def blocking_producer(cluster: ClusterOptions, **settings: object) -> Producer:
     from ottla.client.options import ClusterOptions as OptionsOfClients
     from ottla.client.producer.options import ProducerOptions
 
+    tell_what_clients_log()
     own = settings_of(cluster.client, OptionsOfClients, ProducerOptions)
     return Producer(cluster.bootstrap, **_together(own, settings))
 

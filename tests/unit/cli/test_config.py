@@ -26,6 +26,54 @@ def test_settings_are_set_added_to_taken_from_and_unset(shared_line: CommandLine
     assert own(shared_line, *of) == before
 
 
+def test_unsetting_what_is_not_set_here_is_told_and_what_nobody_knows_is_refused(
+    line: CommandLine,
+) -> None:
+    line.run("topic", "create", "unsettled", "-c", "retention.ms=5000")
+    of = ("config", "unset", "topic", "unsettled")
+    told = line.run(*of, "retention.ms", "segment.ms").stdout
+    assert told.splitlines() == [
+        "unset retention.ms of topic unsettled",
+        "segment.ms of topic unsettled was not set",
+    ]
+    told = line.run(*of, "retention.ms").stdout
+    assert told == "retention.ms of topic unsettled was not set\n"
+    assert "retention.mss: topic unsettled has no such" in line.refusal(*of, "retention.mss")
+    (row,) = line.rows(*of, "retention.mss", "segment.ms", code=1)
+    assert (row["unset"], row["not_set"], row["unknown"]) == (
+        [],
+        ["segment.ms"],
+        ["retention.mss"],
+    )
+    assert line.run("config", "unset", "broker", "1", "log.retention.ms").stdout == (
+        "log.retention.ms of broker 1 was not set\n"
+    )
+    assert line.run("config", "unset", "broker", "all", "mistyped").stdout == (
+        "mistyped of broker all was not set\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "change"),
+    [
+        (("broker", "all"), "log.retention.ms=5000"),
+        (("broker", "1"), "log.retention.ms=5000"),
+        (("broker-logger", "1"), "ottla.broker=DEBUG"),
+        (("group", "g"), "consumer.session.timeout.ms=50000"),
+        (("client-metrics", "s"), "interval.ms=1000"),
+    ],
+)
+def test_whatever_has_settings_lets_go_of_them(
+    line: CommandLine, of: tuple[str, str], change: str
+) -> None:
+    line.run("config", "set", *of, change)
+    key = change.partition("=")[0]
+    told = line.run("config", "unset", *of, key, "--validate-only").stdout
+    assert told == f"could unset {key} of {' '.join(of)}\n"
+    told = line.run("config", "unset", *of, key).stdout
+    assert told == f"unset {key} of {' '.join(of)}\n"
+
+
 def test_asking_only_changes_nothing(shared_line: CommandLine) -> None:
     shared_line.run("topic", "create", "asked-only")
     of = ("topic", "asked-only")

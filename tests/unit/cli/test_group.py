@@ -183,6 +183,17 @@ def test_offsets_go_out_as_a_file_and_come_back(
     assert "line 1 is not topic,partition,offset" in told
 
 
+def test_a_partition_that_is_not_there_is_told_before_a_plan_is_made(
+    shared_line: CommandLine, topic: str, group: str, tmp_path: Path
+) -> None:
+    saved = tmp_path / "saved.csv"
+    saved.write_text(f"{topic},0,1\n{topic},9,1\n")
+    for where in (["--to-earliest", "--topic", f"{topic}:0,9"], ["--from-file", str(saved)]):
+        told = shared_line.run("group", "reset", group, *where, code=1)
+        assert f"{topic} has no partition 9, only 0" in told.stderr
+        assert told.stdout == ""
+
+
 def test_a_group_that_nobody_knows_is_not_moved_nowhere(shared_line: CommandLine) -> None:
     told = shared_line.refusal("group", "reset", "mistyped", "--to-earliest", "--all-topics")
     assert "mistyped has committed nothing" in told
@@ -230,7 +241,9 @@ def test_the_journal_tells_who_caused_each_rebalance(
 ) -> None:
     with member(shared_line, topic, group, group_instance_id="worker-1"):
         reason = ("--reason", "it is its turn")
-        shared_line.run("group", "remove-members", group, "--instance", "worker-1", *reason)
+        removing = ("group", "remove-members", group, "--instance")
+        assert shared_line.refusal(*removing, "nosuch").startswith("ottla: nosuch: ")
+        assert shared_line.run(*removing, "worker-1", *reason).stdout == "removed worker-1\n"
     rows = shared_line.rows("group", "journal", group)
     causes = [cause for row in rows for cause in row["causes"]]
     assert [cause["trigger"] for cause in causes[:2]] == ["joined", "left"]

@@ -28,6 +28,7 @@ FILES = {
     "interrupted.py": HEAD + "raise KeyboardInterrupt",
     "asks.py": HEAD + "click.confirm('Really?')",
     "unread.py": HEAD + "raise BrokenPipeError",
+    "full.py": HEAD + "raise OSError(28, 'No space left on device')",
     "found.py": HEAD + "raise SystemExit(3)",
 }
 
@@ -92,6 +93,10 @@ def test_letters_that_the_output_does_not_have_are_escaped(
 
 def test_a_reader_that_goes_away_is_quiet(run: Run) -> None:
     assert run("unread") == (141, "", "")
+
+
+def test_an_output_that_takes_no_more_is_a_refusal(run: Run) -> None:
+    assert run("full") == (1, "", "ottla: cannot write: No space left on device\n")
 
 
 def test_a_command_says_by_its_code_what_it_found(run: Run) -> None:

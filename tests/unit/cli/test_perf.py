@@ -66,6 +66,16 @@ def test_records_that_were_not_stored_are_counted_and_an_exit_code(line: Command
     line.run("config", "set", "topic", topic, "max.message.bytes=100")
     (row,) = line.rows("perf", "produce", topic, "-n", "2", "--size", "1000", code=1)
     assert (row["records"], row["failed"]) == (0, 2)
+    told = line.refusal("perf", "produce", topic, "-n", "2", "--size", "1000")
+    assert told.startswith("ottla: 2 records were not stored: ")
+    assert "MESSAGE_TOO_LARGE" in told
+
+
+def test_a_record_that_is_refused_is_not_waited_for(line: CommandLine) -> None:
+    topic = line.broker.create_topic(partitions=1)
+    line.run("config", "set", "topic", topic, "cleanup.policy=compact")
+    told = line.refusal("perf", "latency", topic, "-n", "2")
+    assert told.startswith("ottla: INVALID_RECORD: ")
 
 
 def test_progress_is_told_beside_the_result(

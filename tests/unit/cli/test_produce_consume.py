@@ -217,6 +217,7 @@ def test_wrong_usage_is_told_with_what_would_be_right(
         (["consume", "no-such-topic", "-e"], "no-such-topic"),
         (["consume", "no-such-topic", "-g", "g"], "no-such-topic"),
         (["consume", "{topic}", "-p", "3", "-e"], "has no partition 3"),
+        (["consume", "{topic}:0,3-5", "-e"], "has no partition 3, 4, 5, only 0"),
         (["consume", "{topic}", "-e", "-f", "{nothing}"], "a template has the fields"),
         (["consume", "{topic}", "-e", "-f", "{value:odd}"], "a form is one of"),
         (["produce", "{topic}", "-f", "hex", "xyz"], "line 1: 'xyz' is not hex"),

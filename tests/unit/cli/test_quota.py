@@ -32,6 +32,8 @@ def test_quotas_are_set_told_and_removed(line: CommandLine) -> None:
     assert len(table) == 2
     told = line.run("quota", "unset", "--user", "alice", "producer_byte_rate").stdout
     assert told == "unset producer_byte_rate of user alice\n"
+    told = line.run("quota", "unset", "--user", "alice", "producer_byte_rate").stdout
+    assert told == "producer_byte_rate of user alice was not set\n"
     assert len(line.rows("quota", "describe", "--user", "alice")) == 1
     line.run("quota", "set", "--user", "bob", "request_percentage=1", "--validate-only")
     assert line.rows("quota", "describe", "--user", "bob") == []

@@ -126,6 +126,9 @@ def test_a_topic_grows_and_changes_its_settings(shared_line: CommandLine) -> Non
     assert found["configs"] == {"retention.ms": "1000"}
     assert "grows" in shared_line.refusal("topic", "alter", "grows", "-p", "2")
     assert "retention.ms" in shared_line.refusal("topic", "alter", "grows", "-c", "retention.ms=x")
+    mistyped = ("topic", "alter", "grows", "-c", "retention.ms=2000", "--unset", "retention.mss")
+    assert "no topic setting called 'retention.mss'" in shared_line.refusal(*mistyped)
+    assert shared_line.rows("topic", "describe", "grows")[0]["configs"] == {"retention.ms": "1000"}
 
 
 def test_offsets_are_told_by_ends_and_by_time(shared_line: CommandLine) -> None:

@@ -83,6 +83,7 @@ def test_one_that_hangs_is_shown_and_is_a_finding(
         asked.append({"partitions": partitions, **named})
         return (OpenTransaction(partition=TopicPartition("t", 3), producer=state),)
 
+    shared_line.run("topic", "create", "t", "-p", "4")
     monkeypatch.setattr(Transactions, "find_hanging", find)
     (row,) = shared_line.rows("txn", "find-hanging", "t:3", "--max-timeout", "1h", code=3)
     assert (row["topic"], row["partition"], row["transaction_start_offset"]) == ("t", 3, 42)
@@ -100,6 +101,8 @@ def test_a_transaction_is_ended_past_its_coordinator(shared_line: CommandLine) -
     shared_line.run("topic", "create", "stuck")
 
     def look() -> None:
+        told = shared_line.refusal("txn", "abort", "stuck:9", "--start-offset", "0")
+        assert "stuck has no partition 9" in told
         refused = shared_line.refusal("txn", "abort", "stuck:0", "--start-offset", "7")
         assert "no open transaction of stuck-0 begins at 7" in refused
         told = shared_line.run("txn", "abort", "stuck:0", "--start-offset", "0").stdout

@@ -250,8 +250,8 @@ async def _spans(
 def _read_in_group(cluster: ClusterOptions, wish: Wish) -> None:
     from ottla.cli.cluster import ask
     from ottla.cli.plain_clients import blocking_consumer
-    from ottla.cli.records.group_reading import Commits, Follow
-    from ottla.cli.records.reading import Ends, Keeper, Reading
+    from ottla.cli.records.group_reading import Commits, Follow, Share
+    from ottla.cli.records.reading import Keeper, Reading
 
     rate = _rate(wish)
     printer, choice = _printer(wish, is_terminal=sys.stdout.isatty()), _choice(wish)
@@ -268,7 +268,12 @@ def _read_in_group(cluster: ClusterOptions, wish: Wish) -> None:
         enable_auto_commit=False,
     ) as consumer:
         keeper = Commits(consumer) if wish.commit else Keeper()
-        ends = None if wish.end is None else Ends({})
+        ends = Share(
+            wish.group or "",
+            lambda: consumer.group_metadata().generation >= 0,
+            is_bounded=wish.end is not None,
+            hears_of_none=wish.group_protocol == "classic",
+        )
         listener = Follow(consumer, keeper, ends, out.flush)
         if wish.pattern is None:
             consumer.subscribe(wish.topics, listener=listener)
@@ -280,7 +285,7 @@ def _read_in_group(cluster: ClusterOptions, wish: Wish) -> None:
                 out,
                 printer=printer,
                 choice=choice,
-                ends=Ends() if ends is None else ends,
+                ends=ends,
                 rate=rate,
                 keeper=keeper,
                 count=wish.count,

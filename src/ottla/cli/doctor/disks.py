@@ -37,7 +37,8 @@ def look_at_disks(told: Outcomes[int, Mapping[str, LogDir]]) -> list[Finding]:
     used = sum(
         replica.size_bytes for _, directory in places for replica in directory.replicas.values()
     )
-    summary = f"{len(places)} data directories with {size_text(used)} of records"
+    directories = "1 data directory" if len(places) == 1 else f"{len(places)} data directories"
+    summary = f"{directories} with {size_text(used)} of records"
     return [Finding(level=Level.FINE, about="", told=summary), *findings]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ottla.base.ids import NO_LEADER
 from ottla.cli.doctor.finding import Finding, Level
+from ottla.cli.rate import counted
 
 if TYPE_CHECKING:
     from ottla.client.admin import Admin
@@ -38,7 +39,7 @@ def partition_findings(topics: Iterable[TopicDescription]) -> list[Finding]:
             )
         )
     count = len({name for name, _ in every})
-    summary = f"{len(every)} partitions of {count} topics"
+    summary = f"{counted(len(every), 'partition')} of {counted(count, 'topic')}"
     return [Finding(level=Level.FINE, about="", told=summary), *findings]
 
 

@@ -81,6 +81,7 @@ async def _plan_of_file(
     from ottla.client.admin.offset_resets import ToOffset
     from ottla.client.admin.outcomes import Outcomes
 
+    await partitions_of(admin, [f"{name}:{number}" for name, number in offsets], "LINE")
     done: dict[TopicPartition, OffsetReset] = {}
     errors: dict[TopicPartition, UserError] = {}
     by_offset: dict[int, list[TopicPartition]] = {}

@@ -10,7 +10,7 @@ import click
 from ottla.cli import completion
 
 if TYPE_CHECKING:
-    from ottla.client.admin.config_entries import ConfigResource
+    from ottla.client.admin.config_entries import ConfigResource, ConfigSource
 
 KINDS: Final = {
     "topic": "TOPIC",
@@ -74,6 +74,14 @@ def is_partial(resource: ConfigResource) -> bool:
     """Whether brokers tell only what is set: what they leave out may be a setting all the same."""
     kind = resource.type.name
     return kind == "CLIENT_METRICS" or (kind == "BROKER" and not resource.name)
+
+
+def is_set_by(source: ConfigSource, resource: ConfigResource) -> bool:
+    """Whether this very thing has it, so that it can be taken from it."""
+    name = resource.type.name
+    if name == "BROKER" and not resource.name:
+        name = "ALL_BROKERS"
+    return source.name == name
 
 
 def resource_row(resource: ConfigResource) -> dict[str, object]:

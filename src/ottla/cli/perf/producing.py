@@ -74,8 +74,8 @@ async def _settle(
 ) -> None:
     try:
         stored = len(await delivery)
-    except UserError:
-        progress.failed += delivery.taken
+    except UserError as error:
+        progress.fail(delivery.taken, error)
         return
     seconds = asyncio.get_running_loop().time() - due_s
     progress.add(stored, stored * size_bytes, seconds)

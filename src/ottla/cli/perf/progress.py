@@ -13,6 +13,8 @@ from ottla.cli.rate import count_text
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from ottla.base.errors import UserError
+
 PERIOD_S: Final = 1.0
 
 
@@ -23,6 +25,7 @@ class Progress:
         self.records = 0
         self.bytes = 0
         self.failed = 0
+        self.error: UserError | None = None
         self.latencies = Latencies()
         self._live = live
         self._stream = sys.stderr if stream is None else stream
@@ -40,6 +43,11 @@ class Progress:
         now_s = time.monotonic()
         if self._live and now_s - self._last_s >= PERIOD_S:
             self._tell(now_s)
+
+    def fail(self, records: int, error: UserError) -> None:
+        """So many are lost; the first reason is kept."""
+        self.failed += records
+        self.error = self.error or error
 
     def _tell(self, now_s: float) -> None:
         seconds = now_s - self._last_s

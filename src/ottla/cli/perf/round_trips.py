@@ -45,16 +45,19 @@ async def round_trips(
             producer.send_and_wait(place.topic, padding, partition=place.partition)
         )
         sending.add_done_callback(lambda _: stored_after.add(time.perf_counter() - began_s))  # noqa: B023 # it is awaited below, before the name means another
-        await _read_one(consumer, place)
-        read_s = time.perf_counter() - began_s
+        reading = asyncio.ensure_future(_read_one(consumer, place))
+        # Of a record that is refused nothing will be read: that is told, not waited for.
+        await asyncio.wait((sending, reading), return_when=asyncio.FIRST_EXCEPTION)
+        reading.cancel()
         await sending
-        progress.add(1, size_bytes, read_s)
+        progress.add(1, size_bytes, await reading - began_s)
         done += 1
         await asyncio.sleep(pause_s)
     return stored_after
 
 
-async def _read_one(consumer: Consumer, place: TopicPartition) -> None:
-    """Others may write there, too: any record shows that reading has caught up."""
+async def _read_one(consumer: Consumer, place: TopicPartition) -> float:
+    """When there was one. Others may write there, too: any shows that reading has caught up."""
     if not await consumer.poll(1, timeout_s=_LOST_S):
         raise UserError(f"a record that was sent to {place} was not read within {_LOST_S:g} s")
+    return time.perf_counter()

@@ -81,15 +81,10 @@ async def partitions_of(
     found = await asked_partitions.partitions_of(admin, dict.fromkeys(names), "TOPIC")
     if only is None:
         return found
-    _check_there(found, only)
-    return [partition for partition in found if partition.partition in only]
-
-
-def _check_there(found: Collection[TopicPartition], only: Collection[int]) -> None:
     for topic in dict.fromkeys(partition.topic for partition in found):
-        missing = sorted(set(only) - {each.partition for each in found if each.topic == topic})
-        if missing:
-            raise UserError(f"{topic} has no partition {', '.join(map(str, missing))}")
+        there = [each.partition for each in found if each.topic == topic]
+        asked_partitions.check_there(topic, only, there)
+    return [partition for partition in found if partition.partition in only]
 
 
 async def matching_topics(admin: Admin, pattern: str) -> list[str]:

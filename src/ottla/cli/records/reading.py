@@ -43,6 +43,12 @@ class Ends:
         self.ends = ends
         self._open = set(ends)
 
+    def forget(self, partitions: Sequence[TopicPartition]) -> None:
+        """They are others': where reading is in them, nobody here knows."""
+        for partition in partitions:
+            self.ends.pop(partition, None)
+        self._open.difference_update(partitions)
+
     def reached(self, partition: TopicPartition, next_offset: int) -> None:
         """Reading is so far."""
         if partition in self._open and next_offset >= self.ends[partition]:

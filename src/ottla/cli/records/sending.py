@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ottla.base.errors import UserError
+from ottla.cli.asked_partitions import check_there
 from ottla.cli.rate import Rate
 from ottla.cli.records.typed_rows import Rows
 
@@ -67,8 +68,7 @@ class Sending:
 
     def _check_there(self, partition: int, count: int) -> None:
         if partition >= count:
-            there = "0" if count == 1 else f"0 to {count - 1}"
-            raise UserError(f"{self._topic} has no partition {partition}, only {there}")
+            check_there(self._topic, [partition], range(count))
 
     def _settle(self) -> None:
         delivery, size = self._under_way.popleft()

@@ -4,6 +4,7 @@ import signal
 import sys
 from types import FrameType
 
+from ottla.cli.program import open_closed_outputs
 from ottla.cli.scripts.running import run
 
 
@@ -14,4 +15,5 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _end)
+    open_closed_outputs()
     sys.exit(run(sys.argv[1], sys.argv[2:]))

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ottla.base.errors import UserError
+from ottla.cli.asked_partitions import check_there
 from ottla.cli.cluster import consumer
 from ottla.cli.output import reason
 from ottla.cli.scripts import message_formatter
 from ottla.cli.scripts.clusters import cluster_from, key_values, read_file, run_on, typed_settings
 from ottla.cli.scripts.command_line import Kind, Options, ScriptParser
 from ottla.cli.scripts.topic_filter import pattern_of
+from ottla.client.errors import DeadlineError
 
 if TYPE_CHECKING:
     from ottla.cli.scripts.message_formatter import Formatter
@@ -177,6 +179,7 @@ class _Run:
         try:
             async with self._consumer:
                 self._begin()
+                await self._tell_what_is_missing()
                 await self._print_all()
         finally:
             print(f"Processed a total of {self._count} messages", file=sys.stderr)
@@ -204,6 +207,21 @@ class _Run:
             self._consumer.seek_to_beginning(partition)
         else:
             self._consumer.seek_to_end(partition)
+
+    async def _tell_what_is_missing(self) -> None:
+        """Kafka's tool waits without a word for a partition that may still come."""
+        number, topic = self._options.integer("partition"), self._options.text("topic")
+        if number is None or topic is None:
+            return
+        try:
+            there = await self._consumer.partitions_for(topic, timeout_s=_WAIT_S)
+        except DeadlineError:
+            print(f"there is no topic {topic}: waiting for it", file=sys.stderr)
+            return
+        try:
+            check_there(topic, [number], [each.index for each in there])
+        except UserError as missing:
+            print(f"{missing}: waiting for it", file=sys.stderr)
 
     async def _print_all(self) -> None:
         timeout_ms = self._options.integer("timeout-ms")

@@ -183,7 +183,12 @@ class _Told:
 
 
 async def _lines_read() -> AsyncIterator[Sequence[bytes]]:
-    """The lines of standard input, those that are there at once; the last may lack its end."""
+    """The lines of standard input, those that are there at once; the last may lack its end.
+
+    Raises UserError where a shell has closed it.
+    """
+    if sys.stdin is None:
+        raise UserError("standard input is closed: there are no lines to send")
     prompts = sys.stdin.isatty() and sys.stdout.isatty()
     chunks = _Chunks()
     rest = b""

@@ -86,6 +86,18 @@ def test_one_partition_is_read_from_an_offset(script: Script) -> None:
     assert nothing.err.endswith("Processed a total of 0 messages\n")
 
 
+@pytest.mark.parametrize("place", [(), ("--offset", 3), ("--from-beginning",)])
+def test_a_partition_that_is_not_there_is_waited_for_and_told(
+    script: Script, place: tuple[object, ...]
+) -> None:
+    script("kafka-topics", "--create", "--topic", f"narrow-{len(place)}", "--partitions", 2)
+    one = ("--topic", f"narrow-{len(place)}", "--partition", 9, "--timeout-ms", 1)
+    told = script("kafka-console-consumer", *one, *place)
+    assert (told.code, told.out) == (0, "")
+    first, *_ = told.err.splitlines()
+    assert first == f"narrow-{len(place)} has no partition 9, only 0 to 1: waiting for it"
+
+
 def test_a_group_goes_on_where_it_was(script: Script) -> None:
     script("kafka-topics", "--create", "--topic", "grouped")
     script("kafka-console-producer", "--topic", "grouped", typed="a\nb\nc\n")

@@ -59,7 +59,11 @@ def command(
             group, None if everybody else wanted, reason=reason
         ),
     )
-    output.report(outcomes, "removed", item=_row)
+    output.report(outcomes, "removed", item=_row, text=_name)
+
+
+def _name(member: MemberToRemove) -> str:
+    return member.member_id or member.group_instance_id or ""
 
 
 def _row(member: MemberToRemove) -> dict[str, object]:

@@ -17,7 +17,9 @@ COLUMNS = ("fate", "subject", "detail")
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.argument(
+    "directory", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
 @format_option
 def command(directory: Path, output: str) -> None:
     """Say what of a Kafka data directory will carry over, before anything is moved.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any, Final
 
 import click
 
+from ottla.base.errors import UserError
 from ottla.cli.completion import TOPICS
-from ottla.cli.exit_codes import Exit
 from ottla.cli.options import ClusterOptions, cluster_options
 from ottla.cli.output import Output, output_option
 from ottla.cli.perf.options import (
@@ -66,13 +65,15 @@ def command(cluster: ClusterOptions, output: Output, **typed: Any) -> None:
     ottla perf produce orders -n 1000000 --size 1000 -z lz4
     ottla perf produce --rate 5000 -d 1m -o json
     """
-    row = asyncio.run(_measure(cluster, typed))
+    row, error = asyncio.run(_measure(cluster, typed))
     output.show([row], COLUMNS)
-    if row["failed"]:
-        sys.exit(Exit.REFUSED)
+    if error is not None:
+        raise UserError(f"{row['failed']:,} records were not stored: {error}")
 
 
-async def _measure(cluster: ClusterOptions, typed: dict[str, Any]) -> dict[str, object]:
+async def _measure(
+    cluster: ClusterOptions, typed: dict[str, Any]
+) -> tuple[dict[str, object], UserError | None]:
     from ottla.cli.cluster import producer
     from ottla.cli.perf.producing import Load, produce
     from ottla.cli.perf.progress import Bounds, Progress
@@ -92,4 +93,5 @@ async def _measure(cluster: ClusterOptions, typed: dict[str, Any]) -> dict[str, 
         progress = Progress(live=is_live(typed["progress"]))
         bounds = Bounds(records=records, duration_ms=duration_ms)
         await produce(writing, load, bounds, progress)
-        return {"topic": topic, **progress.row(), **progress.latencies.row("latency")}
+        row = {"topic": topic, **progress.row(), **progress.latencies.row("latency")}
+        return row, progress.error

@@ -14,6 +14,8 @@ from ottla.cli.output import Output, output_option
 from ottla.cli.typed_texts import INT32, key_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ottla.client.admin.admin import Admin
     from ottla.client.admin.outcomes import Outcomes
 
@@ -74,9 +76,25 @@ async def _set(
     from ottla.client.admin.config_entries import ConfigResource
     from ottla.client.admin.outcomes import Outcomes
 
-    errors: dict[str, UserError] = {}
-    if changes:
-        wanted = {ConfigResource.topic(name): changes for name in names}
+    unset = [key for key, value in changes.items() if value is None]
+    errors = await _unknown(admin, names, unset) if unset else {}
+    wanted = {ConfigResource.topic(name): changes for name in names if name not in errors}
+    if changes and wanted:
         set_ = await admin.configs.alter(wanted, validate_only=validate_only)
-        errors = {resource.name: error for resource, error in set_.errors.items()}
+        errors |= {resource.name: error for resource, error in set_.errors.items()}
     return Outcomes({name: None for name in names if name not in errors}, errors)
+
+
+async def _unknown(
+    admin: Admin, names: tuple[str, ...], unset: Sequence[str]
+) -> dict[str, UserError]:
+    """By topic. Brokers take away what nobody knows, as if it had been set."""
+    from ottla.client.admin.config_entries import ConfigResource
+
+    described = await admin.configs.describe(*map(ConfigResource.topic, names), names=unset)
+    return {
+        resource.name: UserError(f"there is no topic setting called {key!r}")
+        for resource, settings in described.done.items()
+        for key in unset
+        if key not in settings
+    }

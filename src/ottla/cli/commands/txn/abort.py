@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ottla.base.ids import TopicPartition
+from ottla.cli.asked_partitions import partitions_of
 from ottla.cli.cluster import ask
 from ottla.cli.completion import TOPICS
 from ottla.cli.confirmation import yes_option
@@ -55,6 +56,7 @@ def command(
         from ottla.client.admin.outcomes import Outcomes
         from ottla.client.admin.transaction_descriptions import AbortSpec
 
+        await partitions_of(admin, [asked], "TOPIC:PARTITION")
         if start_offset is not None:
             await admin.transactions.abort_at(partition, start_offset)
             return Outcomes({partition: None}, {})
