@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from crc32c import crc32c
-
 from ottla.metadata.image import MetadataImage, ResourceType
 from ottla.settings.client_metrics import INTERVAL_MS, MATCH, METRICS, subscription_layers
+from ottla.wire.records.crc32c import crc32c
 
 ALL: Final = "*"
 

@@ -20,7 +20,7 @@ from ottla.broker.replicas import LocalReplicas
 from ottla.log.compaction.plan import CompactionMemory, CompactionPlan
 from ottla.log.compaction.result import CompactionResult
 from ottla.log.scan import DamagedLogError
-from ottla.node.cleaner_process import LENGTH_BYTES, Damaged, Done, Refused, Report
+from ottla.node.cleaner_reports import LENGTH_BYTES, Damaged, Done, Refused, Report
 from ottla.settings import broker as keys
 from ottla.settings.broker import BrokerSettings
 

@@ -20,40 +20,15 @@ import msgspec
 
 from ottla.log.compaction.cleaner import compact
 from ottla.log.compaction.plan import CompactionPlan
-from ottla.log.compaction.result import CompactionResult
 from ottla.log.errors import StorageError
 from ottla.log.index_file import DamagedIndexError
 from ottla.log.scan import DamagedLogError
+from ottla.node.cleaner_reports import LENGTH_BYTES, Damaged, Done, Refused, Report
 from ottla.transport.disk import LocalDisk
-
-LENGTH_BYTES: Final = 4
-"""Before each order and each report: the length of what follows, in msgpack, as a big endian."""
 
 _NICENESS: Final = 19
 _INPUT: Final = 0
 _OUTPUT: Final = 1
-
-
-class Done(msgspec.Struct, tag="done"):
-    """The order is carried out."""
-
-    result: CompactionResult
-
-
-class Damaged(msgspec.Struct, tag="damaged"):
-    """The log cannot be read."""
-
-    reason: str
-
-
-class Refused(msgspec.Struct, tag="refused"):
-    """The disk refused something; `number` as in OSError."""
-
-    number: int
-    reason: str
-
-
-Report = Done | Damaged | Refused
 
 
 class Abandoned(SystemExit):

@@ -200,7 +200,7 @@ def _check_topics(
         for index in range(len(topic.partitions))
     }
     for folder in sorted(folders - known - {"__cluster_metadata-0"}):
-        detail = "a folder of no topic: it stays where it is, and is not served"
+        detail = "a folder of no topic: the start renames it to …-stray, and it is not served"
         yield Item(Fate.NOTE, folder, detail)
 
 

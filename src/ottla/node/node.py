@@ -284,15 +284,7 @@ class Node:
         for listener in self._listeners:
             listener.stop_accepting()
         self.broker.fetch.finish_waiting()
-        await self.broker.transactions.stop()
-        await self.broker.groups.stop()
-        await self._dispatcher.stop()
-        for listener in self._listeners:
-            await listener.stop(CLOSE_GRACE_SECONDS)
-        await self.cleaning.stop()
-        await self.broker.moves.stop()
-        await self._housekeeping.stop()
-        await self._disk_watch.stop()
+        await self._rest()
         try:
             await self.broker.metadata.shut_down()
         except ProtocolError as refused:
@@ -322,6 +314,14 @@ class Node:
             for connection in list(listener.connections):
                 connection.close()
             listener.stop_accepting()
+        await self._rest()
+        await self._observe_no_more()
+        self.broker.replicas.close()
+        await self._close_quorum()
+        self._locks.release()
+
+    async def _rest(self) -> None:
+        """Nothing is served any more, and nothing works by itself."""
         await self.broker.transactions.stop()
         await self.broker.groups.stop()
         await self._dispatcher.stop()
@@ -331,10 +331,6 @@ class Node:
         await self.broker.moves.stop()
         await self._housekeeping.stop()
         await self._disk_watch.stop()
-        await self._observe_no_more()
-        self.broker.replicas.close()
-        await self._close_quorum()
-        self._locks.release()
 
     async def _observe_no_more(self) -> None:
         if self.observation is not None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -167,21 +165,3 @@ def test_a_port_that_is_taken_is_told_before_anything_is_opened(tmp_path: Path) 
 
     run(start())
     assert not (tmp_path / "data").exists()
-
-
-def test_without_a_listener_nothing_of_it_is_loaded(tmp_path: Path) -> None:
-    program = (
-        "import asyncio, sys\n"
-        "from ottla.node.node import Node\n"
-        "from ottla.settings.broker import BrokerSettings\n"
-        "async def main():\n"
-        f"    node = await Node.start(BrokerSettings({{'log.dirs': {str(tmp_path)!r},\n"
-        "        'listeners': 'PLAINTEXT://127.0.0.1:0'}))\n"
-        "    assert node.observation is None and node.broker.requests is None\n"
-        "    await node.stop()\n"
-        "asyncio.run(main())\n"
-        "loaded = [name for name in sys.modules if name.startswith(('h11', 'prometheus_client',\n"
-        "    'ottla.broker.metrics', 'ottla.node.observation', 'ottla.transport.http'))]\n"
-        "assert not loaded, loaded\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

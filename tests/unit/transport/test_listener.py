@@ -1,15 +1,18 @@
-"""What a listener does with its connections when it stops."""
+"""Which addresses a listener takes, and what it does with its connections when it stops."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 
+import pytest
+
+from ottla.base.errors import UserError
 from ottla.base.limits import MIB
 from ottla.quotas.connections import Admission
 from ottla.transport.clock import SystemClock
 from ottla.transport.connection import Connection, Reply
-from ottla.transport.listener import Listener, ListenerLimits, ReadMemory
+from ottla.transport.listener import Listener, ListenerLimits, ReadMemory, bind
 
 GRACE_SECONDS = 30.0
 ANSWER = b"x" * (16 * MIB)
@@ -138,3 +141,9 @@ async def _admitted(listener: Listener) -> asyncio.StreamWriter | None:
             return writer
     writer.close()
     return None
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "bücher..x"])
+def test_a_name_that_no_host_can_have_is_refused_in_words(host: str) -> None:
+    with pytest.raises(UserError, match=f"cannot listen on {host}:0: no such host"):
+        bind(host, 0, backlog=1)
