@@ -152,14 +152,7 @@ class GroupCoordinator:
 
     async def coordinator_of(self, group_id: str) -> int:
         """The node that coordinates a group; makes the topic of all groups where it is missing."""
-        await self._topics.ensure(CONSUMER_OFFSETS)
-        index = self._topics.partition_of(CONSUMER_OFFSETS, group_id)
-        partition = self._metadata.image.topics_by_name[CONSUMER_OFFSETS].partitions[index]
-        if not partition.has_leader:
-            raise ProtocolError(
-                ErrorCode.COORDINATOR_NOT_AVAILABLE, f"{CONSUMER_OFFSETS}-{index} has no leader"
-            )
-        return partition.leader
+        return await self._topics.coordinator_of(CONSUMER_OFFSETS, group_id)
 
     def partition_of(self, group_id: str) -> int:
         """Which partition of `__consumer_offsets` keeps a group."""

@@ -132,14 +132,7 @@ class TransactionCoordinator:
         """
         if not transactional_id:
             raise ProtocolError(ErrorCode.INVALID_REQUEST, "a transactional id has a name")
-        await self._topics.ensure(TRANSACTION_STATE)
-        index = self._topics.partition_of(TRANSACTION_STATE, transactional_id)
-        partition = self._metadata.image.topics_by_name[TRANSACTION_STATE].partitions[index]
-        if not partition.has_leader:
-            raise ProtocolError(
-                ErrorCode.COORDINATOR_NOT_AVAILABLE, f"{TRANSACTION_STATE}-{index} has no leader"
-            )
-        return partition.leader
+        return await self._topics.coordinator_of(TRANSACTION_STATE, transactional_id)
 
     def _index_of(self, transactional_id: str) -> int:
         if self._is_stopped:

@@ -70,6 +70,20 @@ class InternalTopics:
             raise ProtocolError(ErrorCode.NOT_COORDINATOR, f"there is no {topic} yet")
         return partition_for(key, len(found.partitions))
 
+    async def coordinator_of(self, topic: str, key: str) -> int:
+        """The node that coordinates a key; the topic is made where it is missing.
+
+        Raises ProtocolError(COORDINATOR_NOT_AVAILABLE).
+        """
+        await self.ensure(topic)
+        index = self.partition_of(topic, key)
+        partition = self._metadata.image.topics_by_name[topic].partitions[index]
+        if not partition.has_leader:
+            raise ProtocolError(
+                ErrorCode.COORDINATOR_NOT_AVAILABLE, f"{topic}-{index} has no leader"
+            )
+        return partition.leader
+
     async def ensure(self, topic: str) -> None:
         """Make the topic where it is missing. Raises ProtocolError(COORDINATOR_NOT_AVAILABLE)."""
         if topic in self._metadata.image.topics_by_name:
