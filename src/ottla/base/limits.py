@@ -133,6 +133,10 @@ ABSENT_MEMBERS_WAIT_MS_MIN = 1000
 """Until a group none of whose static members is here is looked at again: a client may ask for a
 rebalance timeout of 0, and the loop has others to serve."""
 
+OFFSETS_COMMITTED_BYTES_MAX = 16 * MIB
+"""Names in the records of one commit, which go into one batch: each offset repeats the group's and
+the topic's name, so that a request of a megabyte could make gigabytes."""
+
 OFFSETS_EXPIRED_PER_TURN_MAX = 1000
 """Offsets that one look takes back before the loop serves others."""
 
@@ -219,12 +223,35 @@ BLOCKING_TURN_RECORDS = 1024
 SLOW_REQUESTS_LOGGED_PER_SECOND_MAX = 20
 """Where everything is slow, more lines of log would only make it slower."""
 
+DENIALS_LOGGED_PER_SECOND_MAX = 20
+"""Whoever is refused may ask again thousands of times a second."""
+
+DENIED_NAME_LENGTH_SHOWN = 255
+"""Characters of a name in the log that somebody was refused; whoever may do nothing sends what
+names it likes."""
+
 PARTITIONS_NAMED_PER_REQUEST_MAX = 100_000
 """Partitions that one request of administration may name: each has an answer in words, much longer
 than its number, and is looked at while nobody else is served."""
 
 ACLS_CHANGED_PER_REQUEST_MAX = 10_000
-"""ACLs that one request makes or removes: they go into one batch of the metadata log."""
+"""ACLs that one request makes or removes, as with Apache Kafka: they go into one batch of the
+metadata log."""
+
+ACLS_COMPARED_PER_REQUEST_MAX = 1_000_000
+"""Filters of one DeleteAcls by the ACLs there are: about half a second, and each is told of all
+that it matches."""
+
+CONFIGS_CHANGED_PER_REQUEST_MAX = 10_000
+"""Settings that one request changes, as with Apache Kafka: they go into one batch of the metadata
+log."""
+
+SCRAM_CREDENTIALS_CHANGED_PER_REQUEST_MAX = 10_000
+"""Passwords that one request sets and removes: they go into one batch of the metadata log, and
+each costs two HMACs."""
+
+SCRAM_SALT_BYTES_MAX = 1024
+"""The salt of a password, which every broker keeps in its memory; clients take some 25 bytes."""
 
 DELEGATION_TOKENS_MAX = 10_000
 """Tokens of a cluster: each renewal looks at all of them, and each costs an HMAC then."""

@@ -13,6 +13,7 @@ from ottla.base.limits import (
     ACCESS_NAME_LENGTH_KEPT_MAX,
     ACCESS_PEERS_KEPT_MAX,
 )
+from ottla.broker.denial_log import DenialLog
 from ottla.broker.identities import principal_of
 from ottla.broker.metadata_service import MetadataService
 from ottla.metadata.acls import acls
@@ -31,17 +32,33 @@ SUPER_USERS_SEPARATOR: Final = ";"
 class Access:
     """What one peer may do, by the ACLs of one moment. Answers are remembered.
 
-    `remembering` is called before each answer that is kept from now on.
+    `remembering` is called before each answer that is kept from now on, and `denials` is told of
+    each that refuses.
     """
 
     def __init__(
-        self, rules: AccessRules, principal: str, host: str, remembering: Callable[[], None]
+        self,
+        rules: AccessRules,
+        principal: str,
+        host: str,
+        remembering: Callable[[], None],
+        denials: DenialLog | None,
     ) -> None:
         self._remembering = remembering
+        self._denials = denials
         self._rules = rules
         self._principal = principal
         self._host = host
         self._known: dict[tuple[int, int, str], bool] = {}
+
+    @property
+    def quietly(self) -> Access:
+        """The same answers, for a look at what may be shown: whoever is denied is not refused."""
+        if self._denials is None:
+            return self
+        twin = Access(self._rules, self._principal, self._host, self._remembering, None)
+        twin._known = self._known
+        return twin
 
     def to(self, operation: Operation, resource_type: AclResourceType, name: str) -> bool:
         """Whether the peer may do this to the resource."""
@@ -52,6 +69,8 @@ class Access:
             if len(name) <= ACCESS_NAME_LENGTH_KEPT_MAX:
                 self._remembering()
                 self._known[key] = known
+        if not known and self._denials is not None:
+            self._denials.denied(self._principal, self._host, operation, resource_type, name)
         return known
 
     def forget(self) -> None:
@@ -78,8 +97,9 @@ class Access:
         self, resource_type: AclResourceType, name: str, operations: Iterable[Operation]
     ) -> int:
         """Those of the operations that the peer may do, as KIP-430 writes them."""
+        look = self.quietly
         return sum(
-            1 << operation for operation in operations if self.to(operation, resource_type, name)
+            1 << operation for operation in operations if look.to(operation, resource_type, name)
         )
 
 
@@ -95,6 +115,7 @@ class Authorizer:
         self._rules = AccessRules()
         self._peers: dict[tuple[Principal, str], Access] = {}
         self._answers_kept = 0
+        self._denials = DenialLog()
         self._take_acls()
 
     @classmethod
@@ -114,7 +135,7 @@ class Authorizer:
     def may_see(self, host: str, topic: str) -> bool:
         """Whether members of groups at a host, as groups write it, may know of a topic."""
         access = self._access(ANONYMOUS, host.removeprefix("/"))
-        return access.to_topic(Operation.DESCRIBE, topic)
+        return access.quietly.to_topic(Operation.DESCRIBE, topic)
 
     def _access(self, principal: Principal, address: str) -> Access:
         if self._metadata.image.kept is not self._kept:
@@ -123,7 +144,9 @@ class Authorizer:
         if access is None:
             if len(self._peers) >= ACCESS_PEERS_KEPT_MAX:
                 self._peers.clear()
-            access = Access(self._rules, str(principal), host_key(address), self._remembering)
+            access = Access(
+                self._rules, str(principal), host_key(address), self._remembering, self._denials
+            )
             self._peers[principal, address] = access
         return access
 

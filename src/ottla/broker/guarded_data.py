@@ -54,11 +54,13 @@ def take_out_denied(
 
 def _may_use_transaction(request: ProduceRequest, access: Access) -> bool:
     """Only records of a transaction need the right to it: the id alone means nothing."""
-    if request.transactional_id is None:
+    if request.transactional_id is None or not _is_in_transaction(request):
         return True
-    if access.to_transactional_id(Operation.WRITE, request.transactional_id):
-        return True
-    return not any(
+    return access.to_transactional_id(Operation.WRITE, request.transactional_id)
+
+
+def _is_in_transaction(request: ProduceRequest) -> bool:
+    return any(
         data.records is not None
         and len(data.records) >= HEADER_SIZE
         and read_header(data.records).is_transactional

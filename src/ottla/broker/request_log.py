@@ -11,12 +11,12 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from operator import itemgetter
-from time import perf_counter_ns
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from ottla.base.limits import SLOW_REQUESTS_LOGGED_PER_SECOND_MAX
+from ottla.broker.log_rate import LogRate
 from ottla.broker.request_counts import FIRST_BUCKET_BITS, RequestCounts, new_counts
 from ottla.wire.headers import RequestHeader
 from ottla.wire.messages.join_group import JoinGroupRequest
@@ -92,9 +92,7 @@ class RequestLog:
         # How often each API was answered with each error; few kinds, however many clients.
         self.refusals: Counter[tuple[int, int]] = Counter()
         self._slow_ns = NEVER_NS if slow_ms is None else slow_ms * (SECOND_NS // 1000)
-        self._slow_second = -1
-        self._slow_allowed = 0
-        self._slow_unlogged = 0
+        self._slow_rate = LogRate(SLOW_REQUESTS_LOGGED_PER_SECOND_MAX)
 
     def account(self, api_key: int, version: int) -> RequestAccount:
         """Where its requests are told of. Ask for what is served only: nothing is forgotten."""
@@ -127,16 +125,8 @@ class RequestLog:
     def slow(self, exchange: Answered, duration_ns: int, response_bytes: int) -> None:
         """Log it, but only so many a second: where everything is slow the log must not be, too."""
         header = exchange.header
-        if header.api_key in WAIT_FOR_OTHERS:
+        if header.api_key in WAIT_FOR_OTHERS or not self._slow_rate.admits():
             return
-        second = perf_counter_ns() // SECOND_NS
-        if second != self._slow_second:
-            self._slow_second = second
-            self._slow_allowed = SLOW_REQUESTS_LOGGED_PER_SECOND_MAX
-        if not self._slow_allowed:
-            self._slow_unlogged += 1
-            return
-        self._slow_allowed -= 1
         fields: dict[str, object] = {
             "api": requests[header.api_key].__name__.removesuffix("Request"),
             "version": header.api_version,
@@ -146,7 +136,6 @@ class RequestLog:
             "correlation_id": header.correlation_id,
             "request_bytes": exchange.request_bytes,
             "response_bytes": response_bytes,
+            **self._slow_rate.unlogged_before(),
         }
-        if self._slow_unlogged:
-            fields["unlogged_before"], self._slow_unlogged = self._slow_unlogged, 0
         log.warning("slow request", extra=fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -139,6 +140,11 @@ def denied(
     return set(errors_in(response)) & DENIALS
 
 
+def denials(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
+    """What was logged of refusals."""
+    return [vars(record) for record in caplog.records if record.message == "denied"]
+
+
 OLDEST_AND_NEWEST = [
     (handler, version)
     for handler in handlers.values()
@@ -169,17 +175,27 @@ def test_reasons_name_the_apis_that_they_are_about() -> None:
     ids=[f"{each.request_type.__name__}-{version}" for each, version in OLDEST_AND_NEWEST],
 )
 def test_who_is_allowed_nothing_is_refused_by_every_api(
-    start_broker: StartBroker, connect: Connect, handler: Handler, version: int
+    start_broker: StartBroker,
+    connect: Connect,
+    handler: Handler,
+    version: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Those that only tell, or are exempt, say so in the table here, or in EXEMPT."""
+    """Those that only tell, or are exempt, say so in the table here, or in EXEMPT.
+
+    Refusals are logged; who is told less is not.
+    """
+    caplog.set_level(logging.INFO, "ottla.broker.denial_log")
     broker = start_broker(authorizer_class_name=AUTHORIZER, **EVERY_API)
     found = denied(broker, connect, handler, version)
     tells = handler.request_type.__name__ in TELLS_ONLY_WHAT_IS_ALLOWED
     says_nothing = (handler.request_type.__name__, version) in TOO_OLD_TO_SAY
     if handler.api_key in EXEMPT or tells or says_nothing:
         assert found == set()
+        assert bool(denials(caplog)) == says_nothing
     else:
         assert found != set()
+        assert denials(caplog)
 
 
 @pytest.mark.parametrize(
@@ -199,9 +215,12 @@ def test_who_is_allowed_all_is_refused_nothing(
     handler: Handler,
     version: int,
     settings: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO, "ottla.broker.denial_log")
     broker = start_broker(authorizer_class_name=AUTHORIZER, **EVERY_API, **settings)
     assert denied(broker, connect, handler, version) == set()
+    assert denials(caplog) == []
 
 
 def test_a_broker_with_an_authorizer_does_not_start_with_an_api_that_has_no_guard(

@@ -10,7 +10,7 @@ import pytest
 
 from ottla.base.errors import ErrorCode
 from ottla.base.limits import SLOW_REQUESTS_LOGGED_PER_SECOND_MAX
-from ottla.broker import dispatch, fetch, replies, request_log
+from ottla.broker import dispatch, fetch, log_rate, replies
 from ottla.broker.metrics.requests import api_name
 from ottla.broker.request_log import BUCKET_ENDS_SECONDS, RequestTotals
 from ottla.broker.topic_reads import TopicReads
@@ -51,7 +51,7 @@ class Ticks:
 def ticks(monkeypatch: pytest.MonkeyPatch) -> Ticks:
     """The clock of whatever measures."""
     ticks = Ticks()
-    for module in (dispatch, fetch, replies, request_log):
+    for module in (dispatch, fetch, log_rate, replies):
         monkeypatch.setattr(module, "perf_counter_ns", ticks)
     return ticks
 

@@ -50,7 +50,7 @@ def _may_see(token: DelegationTokenRecord, asker: Principal, call: Call, broker:
     """Who has a part in a token sees it; others by an ACL on it, or on its owner (KIP-373)."""
     if str(asker) in (token.owner, token.requester, *token.renewers) or broker.authorizer is None:
         return True
-    access = broker.authorizer.access_of(call.connection)
+    access = broker.authorizer.access_of(call.connection).quietly
     return access.to(
         Operation.DESCRIBE, AclResourceType.DELEGATION_TOKEN, token.token_id
     ) or access.to(Operation.DESCRIBE_TOKENS, AclResourceType.USER, token.owner)

@@ -174,10 +174,11 @@ def _show_visible(
     """
     if group.error_code:
         return
+    access = gate.access.quietly
     group.topics = [
         topic
         for topic in group.topics
-        if not topic.name or gate.access.to_topic(Operation.DESCRIBE, topic.name)
+        if not topic.name or access.to_topic(Operation.DESCRIBE, topic.name)
     ]
     group.topics += [refused_topic(topic, TOPIC_DENIED) for topic in hidden]
 
@@ -193,8 +194,9 @@ async def _fetch_one(request: OffsetFetchRequest, gate: Fetching) -> OffsetFetch
             for topic in asked.topics or ()
         ]
     response = await gate.serve(request)
+    access = gate.access.quietly
     response.topics = [
-        topic for topic in response.topics if gate.access.to_topic(Operation.DESCRIBE, topic.name)
+        topic for topic in response.topics if access.to_topic(Operation.DESCRIBE, topic.name)
     ]
     shown = OffsetFetchResponseGroup(
         group_id="", topics=[refused_topic(topic, TOPIC_DENIED) for topic in hidden]

@@ -35,10 +35,11 @@ async def metadata(request: MetadataRequest, gate: Asking) -> MetadataResponse:
     asked = request.topics
     if asked is None or (not asked and gate.call.version == EMPTY_LIST_MEANS_ALL):
         response = await gate.serve(request)
+        look = access.quietly
         response.topics = [
             topic
             for topic in response.topics
-            if topic.name is not None and access.to_topic(Operation.DESCRIBE, topic.name)
+            if topic.name is not None and look.to_topic(Operation.DESCRIBE, topic.name)
         ]
     else:
         request.topics, refused = apart(asked, lambda topic: _may_look(topic, gate))
@@ -79,7 +80,8 @@ def _may_exist(topic: MetadataRequestTopic, request: MetadataRequest, gate: Aski
         return True
     if not (request.allow_auto_topic_creation and gate.broker.settings[AUTO_CREATE_TOPICS_ENABLE]):
         return True
-    return gate.access.to_cluster(Operation.CREATE) or gate.access.to_topic(Operation.CREATE, name)
+    may_all = gate.access.quietly.to_cluster(Operation.CREATE)
+    return may_all or gate.access.to_topic(Operation.CREATE, name)
 
 
 def _refused(topic: MetadataRequestTopic, gate: Asking) -> MetadataResponseTopic:
@@ -95,8 +97,8 @@ async def describe_topic_partitions(
     gate: Gate[DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse],
 ) -> DescribeTopicPartitionsResponse:
     """Hidden topics do not count for a page, and no cursor names one."""
-    access = gate.access
     asks_for_all = not request.topics
+    access = gate.access.quietly if asks_for_all else gate.access
     names = {topic.name for topic in request.topics} or gate.broker.metadata.image.topics_by_name
     allowed, refused = apart(sorted(names), lambda name: access.to_topic(Operation.DESCRIBE, name))
     response = DescribeTopicPartitionsResponse()
@@ -134,6 +136,6 @@ def _of_cluster(
     bits: int, gate: Asking | Gate[DescribeClusterRequest, DescribeClusterResponse]
 ) -> int:
     told = narrowed(bits, gate.access, AclResourceType.CLUSTER, CLUSTER_NAME)
-    if told != bits and not gate.access.to_cluster(Operation.DESCRIBE):
+    if told != bits and not gate.access.quietly.to_cluster(Operation.DESCRIBE):
         return NOTHING_ALLOWED
     return told

@@ -81,7 +81,7 @@ async def offset_for_leader_epoch(
     gate: Gate[OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse],
 ) -> OffsetForLeaderEpochResponse:
     """Brokers ask this, too."""
-    if gate.access.to_cluster(Operation.CLUSTER_ACTION):
+    if gate.access.quietly.to_cluster(Operation.CLUSTER_ACTION):
         return await gate.serve(request)
     request.topics, refused = apart(
         request.topics, lambda topic: gate.access.to_topic(Operation.DESCRIBE, topic.topic)
@@ -152,13 +152,14 @@ async def create_topics(
 ) -> CreateTopicsResponse:
     """Who may create topics in the cluster may create all; settings are for who may see them."""
     access = gate.access
-    may_all = access.to_cluster(Operation.CREATE)
+    look = access.quietly
+    may_all = look.to_cluster(Operation.CREATE)
     request.topics, refused = apart(
         request.topics, lambda topic: may_all or access.to_topic(Operation.CREATE, topic.name)
     )
     response = await gate.serve(request)
     for result in response.topics:
-        if not result.error_code and not access.to_topic(Operation.DESCRIBE_CONFIGS, result.name):
+        if not result.error_code and not look.to_topic(Operation.DESCRIBE_CONFIGS, result.name):
             result.topic_config_error_code = DENIED
             result.num_partitions = result.replication_factor = -1
             result.configs = []
@@ -190,7 +191,7 @@ async def delete_topics(
     request: DeleteTopicsRequest, gate: Gate[DeleteTopicsRequest, DeleteTopicsResponse]
 ) -> DeleteTopicsResponse:
     """Who may delete in the cluster may delete all."""
-    if gate.access.to_cluster(Operation.DELETE):
+    if gate.access.quietly.to_cluster(Operation.DELETE):
         return await gate.serve(request)
     if gate.call.version in TOPICS_BY_NAME_ONLY:
         request.topic_names, refused_names = apart(
@@ -235,7 +236,7 @@ def _refused_deletion(topic: DeleteTopicState, gate: Deleting) -> DeletableTopic
     """Whoever may not look at a topic does not hear its name, nor its id."""
     name = _name_of(topic, gate)
     assert name is not None  # what has no name is not refused
-    may_look = gate.access.to_topic(Operation.DESCRIBE, name)
+    may_look = gate.access.quietly.to_topic(Operation.DESCRIBE, name)
     known = gate.broker.metadata.image.topics_by_name.get(name)
     topic_id = topic.topic_id
     if topic.name is not None:

@@ -47,7 +47,7 @@ async def init_producer_id(
     error = ErrorCode.NONE
     if request.transactional_id is None:
         if not (
-            access.to_cluster(Operation.IDEMPOTENT_WRITE) or access.to_some_topic(Operation.WRITE)
+            access.to_some_topic(Operation.WRITE) or access.to_cluster(Operation.IDEMPOTENT_WRITE)
         ):
             error = CLUSTER_DENIED
     elif not access.to_transactional_id(Operation.WRITE, request.transactional_id) or (
@@ -130,7 +130,8 @@ async def write_txn_markers(
 ) -> WriteTxnMarkersResponse:
     """Administrators end transactions that hang (KIP-664), brokers all of them."""
     access = gate.access
-    if access.to_cluster(Operation.ALTER) or access.to_cluster(Operation.CLUSTER_ACTION):
+    may_end = access.quietly.to_cluster(Operation.ALTER)
+    if may_end or access.to_cluster(Operation.CLUSTER_ACTION):
         return await gate.serve(request)
     return WriteTxnMarkersResponse(
         markers=[
@@ -166,9 +167,10 @@ async def describe_transactions(
         lambda each: access.to_transactional_id(Operation.DESCRIBE, each),
     )
     response = await gate.serve(request)
+    look = access.quietly
     for state in response.transaction_states:
         state.topics = [
-            topic for topic in state.topics if access.to_topic(Operation.DESCRIBE, topic.topic)
+            topic for topic in state.topics if look.to_topic(Operation.DESCRIBE, topic.topic)
         ]
     response.transaction_states += [
         describing.TransactionState(transactional_id=each, error_code=DENIED) for each in refused
@@ -182,9 +184,10 @@ async def list_transactions(
     gate: Gate[ListTransactionsRequest, ListTransactionsResponse],
 ) -> ListTransactionsResponse:
     response = await gate.serve(request)
+    access = gate.access.quietly
     response.transaction_states = [
         state
         for state in response.transaction_states
-        if gate.access.to_transactional_id(Operation.DESCRIBE, state.transactional_id)
+        if access.to_transactional_id(Operation.DESCRIBE, state.transactional_id)
     ]
     return response
