@@ -33,11 +33,12 @@ class ProducerIdentity(NamedTuple):
 
 
 class Effects(Generic[RecordT]):
-    """`records` are written in one batch, all or none of them; then the `replies` leave.
+    """`records` are written, then the `replies` leave.
 
-    A reply may answer a request that came long before. One without records still waits until all
-    that the core has decided so far is committed: nobody is told what may yet be lost. With a
-    `producer` the records belong to its transaction.
+    The records go into one batch, all or none of them; but where they only take back, and are too
+    much for one, they may go into several. A reply may answer a request that came long before. One
+    without records still waits until all that the core has decided so far is committed: nobody is
+    told what may yet be lost. With a `producer` the records belong to its transaction.
     """
 
     __slots__ = ("producer", "records", "replies")

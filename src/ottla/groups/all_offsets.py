@@ -20,6 +20,8 @@ class AllOffsets:
         self._by_group: dict[str, GroupOffsets] = {}
         self._transactions: dict[int, set[str]] = {}
         """Groups that a producer's open transaction has offsets for."""
+        self.next_log_offset = 0
+        """Behind the last record about any of them."""
 
     def __len__(self) -> int:
         return len(self._by_group)
@@ -50,6 +52,7 @@ class AllOffsets:
         producer: ProducerIdentity | None,
     ) -> None:
         """Take over one record; with a producer it counts once its transaction is committed."""
+        self.next_log_offset = log_offset + 1
         if value is None:
             self._take_back(group_id, place)
             return

@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from ottla.base.errors import ErrorCode
+from ottla.base.limits import OFFSETS_COMMITTED_BYTES_MAX, TOPIC_NAME_LENGTH_MAX
 from ottla.groups.group import Group
 from ottla.groups.offsets import GroupOffsets, Place, tombstone
 from ottla.groups.turn import Turn
@@ -66,6 +67,11 @@ def commit(group_id: str, offsets: Iterable[OffsetToCommit], turn: Turn, retenti
                 version,
             )
         )
+
+
+def is_too_large(group_id: str, count: int) -> bool:
+    """Whether the records of so many offsets might be too much for one batch."""
+    return count * (len(group_id) + TOPIC_NAME_LENGTH_MAX) > OFFSETS_COMMITTED_BYTES_MAX
 
 
 def refuse(offsets: Iterable[OffsetToCommit], error: ErrorCode) -> None:

@@ -6,6 +6,9 @@ next turn goes on where it stopped; others are served in between.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from ottla.base.effects import NEVER
 from ottla.base.limits import OFFSETS_EXPIRED_PER_TURN_MAX, OFFSETS_LOOKED_AT_PER_TURN_MAX
 from ottla.groups import offset_commits
@@ -17,6 +20,17 @@ from ottla.groups.topics_view import KnownTopics
 from ottla.groups.turn import Turn
 
 
+class GoneOffset(NamedTuple):
+    """An offset of a topic that was deleted, written before `log_offset`.
+
+    What was written since is of a new topic of the same name.
+    """
+
+    group_id: str
+    place: Place
+    log_offset: int
+
+
 class OffsetSweep:
     """`due_ms` (monotonic) is when `go_on` has something to do; NEVER until `begin`."""
 
@@ -24,16 +38,27 @@ class OffsetSweep:
         self.due_ms = NEVER
         self._state = state
         self._topics = topics
-        self._gone: list[tuple[str, Place]] = []
-        """Offsets of topics that were deleted while nobody was there to take them back."""
+        self._gone: list[GoneOffset] = []
+        """What is still to be taken back."""
         self._unseen: list[str] = []
         """Groups that this round has not looked at."""
 
     def begin(self, turn: Turn) -> None:
         """The shard has been read. What is too old can wait; a topic may be made again any time."""
-        self._gone = self._find_gone()
+        if self._topics is not None:
+            known = self._topics.view.by_name
+            self._gone = self._find_gone(lambda topic: topic not in known)
         interval_ms = turn.config.offsets_check_interval_ms
         self.due_ms = turn.monotonic_ms + (0 if self._gone else interval_ms)
+
+    def topics_deleted(self, topics: frozenset[str], turn: Turn) -> None:
+        """Take back the offsets of these topics: as many as one turn may, then `go_on` is due."""
+        is_busy = bool(self._gone)
+        self._gone += self._find_gone(lambda topic: topic in topics)
+        if self._gone and not is_busy:
+            self._forget_gone(turn)
+        if self._gone:
+            self.due_ms = turn.monotonic_ms
 
     def go_on(self, turn: Turn) -> None:
         """As much as one turn may."""
@@ -47,25 +72,20 @@ class OffsetSweep:
 
     # -- topics that are gone ----------------------------------------------------------------------
 
-    def _find_gone(self) -> list[tuple[str, Place]]:
-        if self._topics is None:
-            return []
-        known = self._topics.view.by_name
+    def _find_gone(self, is_gone: Callable[[str], bool]) -> list[GoneOffset]:
+        all_offsets = self._state.offsets
         return [
-            (group_id, place)
-            for group_id, offsets in self._state.offsets.items()
+            GoneOffset(group_id, place, all_offsets.next_log_offset)
+            for group_id, offsets in all_offsets.items()
             for place in offsets.places()
-            if place.topic not in known
+            if is_gone(place.topic)
         ]
 
     def _forget_gone(self, turn: Turn) -> None:
-        """A topic that was made again meanwhile is left alone."""
         some = self._gone[-OFFSETS_EXPIRED_PER_TURN_MAX:]
         del self._gone[-OFFSETS_EXPIRED_PER_TURN_MAX:]
-        assert self._topics is not None
-        known = self._topics.view.by_name
-        for group_id, place in some:
-            if place.topic not in known and group_id in self._state.offsets:
+        for group_id, place, log_offset in some:
+            if self._state.offsets.of(group_id).is_older(place, log_offset):
                 offset_commits.forget(group_id, [place], turn)
 
     # -- age ---------------------------------------------------------------------------------------

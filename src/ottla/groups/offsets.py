@@ -66,6 +66,13 @@ class GroupOffsets:
         yield from self.committed
         yield from (place for place in self.pending if place not in self.committed)
 
+    def is_older(self, place: Place, log_offset: int) -> bool:
+        """Whether what is known of a partition was written before `log_offset`."""
+        offset = self.committed.get(place)
+        if offset is not None:
+            return offset.log_offset < log_offset
+        return any(each.log_offset < log_offset for each in self.pending.get(place, {}).values())
+
     def put(self, place: Place, offset: CommittedOffset) -> None:
         self.committed[place] = offset
 

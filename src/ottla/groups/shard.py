@@ -202,6 +202,16 @@ class GroupShard(OffsetCommands):
 
     # -- life and time -----------------------------------------------------------------------------
 
+    def topics_deleted(self, topics: frozenset[str], ticket: Ticket, moment: Moment) -> Decided:
+        """Offsets of topics that are no more mean nothing: a new topic starts at 0. None.
+
+        Where there are too many for one turn, the next ones take back the rest.
+        """
+        turn = Turn(moment, self.config)
+        self._sweep.topics_deleted(topics, turn)
+        turn.reply(ticket, None)
+        return turn.effects
+
     def loaded(self, moment: Moment) -> Decided:
         turn = Turn(moment, self.config)
         for group in list(self.groups.values()):

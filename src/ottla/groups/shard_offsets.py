@@ -45,6 +45,8 @@ class OffsetCommands(ShardState):
             error = ErrorCode.NONE
         if error is ErrorCode.STALE_MEMBER_EPOCH and producer is not None:
             error = ErrorCode.ILLEGAL_GENERATION  # producers know no member epochs
+        if not error and offset_commits.is_too_large(group_id, len(offsets)):
+            error = ErrorCode.INVALID_COMMIT_OFFSET_SIZE
         if error:
             offset_commits.refuse(offsets, error)
         else:
@@ -113,13 +115,4 @@ class OffsetCommands(ShardState):
             offsets = self.offsets.of(group_id)
             offset_commits.delete(group, offsets, wanted, turn)
         turn.reply(ticket, error)
-        return turn.effects
-
-    def topics_deleted(self, topics: frozenset[str], ticket: Ticket, moment: Moment) -> Decided:
-        """Offsets of topics that are no more mean nothing: a new topic starts at 0. None."""
-        turn = Turn(moment, self.config)
-        for group_id, offsets in self.offsets.items():
-            gone = [place for place in offsets.places() if place.topic in topics]
-            offset_commits.forget(group_id, gone, turn)
-        turn.reply(ticket, None)
         return turn.effects

@@ -6,7 +6,10 @@ import pytest
 
 from ottla.base.effects import ProducerIdentity
 from ottla.base.errors import ErrorCode
-from ottla.base.limits import OFFSETS_EXPIRED_PER_TURN_MAX
+from ottla.base.limits import OFFSETS_COMMITTED_BYTES_MAX, OFFSETS_EXPIRED_PER_TURN_MAX
+from ottla.groups.group import Committer
+from ottla.groups.offset_commits import OffsetToCommit
+from ottla.groups.offsets import Place
 from ottla.wire.payloads.coordinator import GROUP_RECORDS, encode_key, encode_value, value_version
 from ottla.wire.payloads.offset_commits import (
     LegacyOffsetCommitKey,
@@ -245,6 +248,39 @@ def test_deleted_topic_takes_all_offsets_with_it() -> None:
     assert set(bench.shard.offsets) == {"g"}
 
 
+def test_offsets_of_a_deleted_topic_go_some_a_turn_and_those_of_a_new_one_of_its_name_stay() -> (
+    None
+):
+    bench = GroupBench()
+    for partition in range(2 * OFFSETS_EXPIRED_PER_TURN_MAX + 1):
+        bench.commit(1, partition=partition)
+    bench.commit(1, topic="u")
+    written = len(bench.log)
+    bench.run(lambda shard, ticket, now: shard.topics_deleted(frozenset({"t"}), ticket, now))
+    assert len(bench.log) - written == OFFSETS_EXPIRED_PER_TURN_MAX
+    bench.commit(5, partition=0)
+    bench.advance(0)
+    assert len(bench.log) - written == 2 * OFFSETS_EXPIRED_PER_TURN_MAX + 1
+    assert bench.shard.next_deadline_ms > bench.now.monotonic_ms
+    assert set(bench.shard.offsets.of("g").places()) == {Place("u", 0), Place("t", 0)}
+    assert (bench.offset(), bench.offset("u")) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "error"), [(1, E.INVALID_COMMIT_OFFSET_SIZE), (2, E.NONE)], ids=["all", "half"]
+)
+def test_a_commit_whose_records_would_repeat_a_long_name_too_often_is_refused(
+    parts: int, error: E
+) -> None:
+    bench = GroupBench()
+    name = "g" * 30_000
+    count = (OFFSETS_COMMITTED_BYTES_MAX // len(name) + 1) // parts
+    offsets = [OffsetToCommit("t", partition, 1, -1, None) for partition in range(count)]
+    bench.run(lambda shard, ticket, now: shard.commit(name, Committer(), offsets, ticket, now))
+    assert {each.error_code for each in offsets} == {error}
+    assert len(bench.log) == (0 if error else count)
+
+
 # -- age (KIP-211) ---------------------------------------------------------------------------------
 
 
@@ -257,6 +293,17 @@ def test_offsets_of_a_simple_group_go_one_by_one() -> None:
     assert (bench.offset(), bench.offset(partition=1)) == (-1, 1)
     bench.advance(DAY_MS)
     assert not bench.shard.offsets
+
+
+def test_a_group_that_has_no_offsets_stays_until_somebody_looks_for_old_ones() -> None:
+    bench = GroupBench()
+    (member,) = bench.stable(1)
+    bench.leave(member)
+    bench.reload()
+    bench.advance(10 * MINUTE_MS - 1)
+    assert bench.describe().group_state == "Empty"
+    bench.advance(1)
+    assert bench.describe().group_state == "Dead"
 
 
 def test_offsets_of_an_empty_group_go_a_retention_after_its_last_member_left() -> None:

@@ -202,24 +202,22 @@ class CoordinatorRuntime(Generic[ShardT]):
     def _note(self, loaded: _Loaded[ShardT], effects: Effects[CoordinatorRecord]) -> None:
         now_ms = self._clock.now_ms()
         encoded = [record.encoded(now_ms) for record in effects.records]
-        batch = self._batch_for(loaded, effects.producer if encoded else None, encoded)
-        for record in effects.records:
-            loaded.shard.replay(
-                record.key, record.value, offset=loaded.next_offset, producer=effects.producer
-            )
-            loaded.next_offset += 1
-        batch.records += encoded
+        offset = loaded.next_offset
+        for some in _pieces(encoded, loaded.partition.log.config.max_message_bytes):
+            batch = self._batch_for(loaded, effects.producer if some else None, some)
+            batch.records += some
+            loaded.next_offset += len(some)
         batch.replies += effects.replies
+        for record in effects.records:
+            loaded.shard.replay(record.key, record.value, offset=offset, producer=effects.producer)
+            offset += 1
 
     @staticmethod
     def _batch_for(
         loaded: _Loaded[ShardT], producer: ProducerIdentity | None, records: list[Record]
     ) -> _Batch:
-        """The batch under way, or a new one: one decision is never torn apart."""
-        size = sum(
-            len(record.key or b"") + len(record.value or b"") + RECORD_OVERHEAD_BYTES
-            for record in records
-        )
+        """The batch under way, or a new one: what is given here is not torn apart."""
+        size = sum(map(_size, records))
         batch = loaded.batches[-1] if loaded.batches else None
         size_max = loaded.partition.log.config.max_message_bytes
         is_full = batch is not None and bool(batch.records) and batch.size + size > size_max
@@ -424,3 +422,27 @@ class CoordinatorRuntime(Generic[ShardT]):
             self._write(loaded, index)
             if index in self._loaded:
                 self._drop(index, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+
+
+def _size(record: Record) -> int:
+    return len(record.key or b"") + len(record.value or b"") + RECORD_OVERHEAD_BYTES
+
+
+def _pieces(records: list[Record], size_max: int) -> list[list[Record]]:
+    """What must go out together: a whole decision, but one that only takes back may be torn apart.
+
+    Half of that leaves something whole, of which less is there; and a group may have a hundred
+    thousand offsets, whose tombstones are too much for one batch. Readers, Apache Kafka's cleaner
+    among them, count on batches of `max.message.bytes` at most.
+    """
+    if len(records) < 2 or any(record.value is not None for record in records):
+        return [records]
+    pieces: list[list[Record]] = [[]]
+    size = HEADER_SIZE
+    for record in records:
+        size += _size(record)
+        if size > size_max and pieces[-1]:
+            pieces.append([])
+            size = HEADER_SIZE + _size(record)
+        pieces[-1].append(record)
+    return pieces

@@ -7,6 +7,7 @@ import errno
 from collections.abc import Coroutine
 from typing import Any
 
+import msgspec
 import pytest
 
 from ottla.base.effects import Effects, ProducerIdentity, Ticket
@@ -164,6 +165,29 @@ def test_another_runtime_reads_all_of_it_from_the_log(bench: Bench) -> None:
     assert bench.runtime.peek(0).known == known
     assert bench.done(bench.set("t0", 50)) == [49]
     assert bench.runtime.peek(0).seen_at[-1] == 50
+
+
+def test_what_only_takes_back_may_be_torn_into_batches_that_the_log_takes(bench: Bench) -> None:
+    known = [f"{number:0200d}" for number in range(100)]
+    log = bench.broker.partition(CONSUMER_OFFSETS).log
+
+    def make(shard: Offsets, ticket: Ticket, _: Moment) -> Deciding:
+        return Effects([commit(topic, 1) for topic in known], [(ticket, "made")])
+
+    def take_back(shard: Offsets, ticket: Ticket, _: Moment) -> Deciding:
+        gone = [CoordinatorRecord(commit(topic, 1).key, None) for topic in known]
+        return Effects(gone, [(ticket, "gone")])
+
+    log.config = msgspec.structs.replace(log.config, max_message_bytes=10_000)
+    assert bench.done(bench.start(bench.runtime.run(0, make))) == ["made"]
+    assert bench.batches() == [100]
+    gone, later = bench.start(bench.runtime.run(0, take_back)), bench.set("a", 5)
+    assert bench.done(gone, later) == ["gone", -1]
+    _, *torn = bench.batches()
+    assert len(torn) > 1
+    assert sum(torn) == 101
+    assert bench.runtime.peek(0).seen_at == list(range(201))
+    assert bench.runtime.peek(0).known == {"a": 5}
 
 
 def test_records_of_unknown_types_are_left_out(bench: Bench) -> None:
