@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ottla.base.errors import ErrorCode, ProtocolError
-from ottla.base.limits import ACLS_CHANGED_PER_REQUEST_MAX
+from ottla.base.limits import ACLS_CHANGED_PER_REQUEST_MAX, ACLS_COMPARED_PER_REQUEST_MAX
 from ottla.base.world import Rng
 from ottla.metadata.decision import Decision
 from ottla.metadata.image import MetadataImage
@@ -53,13 +53,14 @@ def decide_create_acls(
 
 
 def decide_delete_acls(
-    image: MetadataImage, filters: Iterable[AclFilter]
+    image: MetadataImage, filters: Sequence[AclFilter]
 ) -> Decision[list[list[Acl]]]:
     """Remove what any filter matches; each is told all of its matches, whoever else has them.
 
     A filter with numbers that nobody here knows matches nothing, whatever a later Kafka wrote.
     """
     present = acls(image)
+    _check_comparisons(len(filters), len(present))
     gone: dict[bytes, None] = {}
     matches = []
     for wanted in filters:
@@ -80,8 +81,17 @@ def _check_count(count: int) -> None:
     """All changes of a request go into one batch: it must stay small."""
     if count > ACLS_CHANGED_PER_REQUEST_MAX:
         raise ProtocolError(
-            ErrorCode.INVALID_REQUEST,
+            ErrorCode.POLICY_VIOLATION,
             f"{count} entries are too many: a request changes {ACLS_CHANGED_PER_REQUEST_MAX}",
+        )
+
+
+def _check_comparisons(filters: int, entries: int) -> None:
+    """Nobody else is served while each filter looks at each entry."""
+    if filters * entries > ACLS_COMPARED_PER_REQUEST_MAX:
+        raise ProtocolError(
+            ErrorCode.POLICY_VIOLATION,
+            f"{filters} filters are too many where there are {entries} entries: split the request",
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.limits import CONFIGS_CHANGED_PER_REQUEST_MAX
 from ottla.metadata.config_change import ConfigChange as ConfigChange
 from ottla.metadata.config_change import ConfigOperation as ConfigOperation
 from ottla.metadata.config_change import ConfigResult as ConfigResult
@@ -52,8 +53,10 @@ def decide_alter_configs(
 ) -> Decision[list[ConfigResult]]:
     """Change configurations key by key; each resource succeeds or fails on its own.
 
-    With `replace_all`, as AlterConfigs wants it, every key that is not set is deleted.
+    With `replace_all`, as AlterConfigs wants it, every key that is not set is deleted. Raises
+    ProtocolError(POLICY_VIOLATION) for more changes than one batch should take.
     """
+    _check_count(sum(max(len(change.changes), 1) for change in changes))
     named = Counter(change.resource for change in changes)
     records: list[Payload] = []
     results = []
@@ -66,6 +69,14 @@ def decide_alter_configs(
         except ProtocolError as error:
             results.append(ConfigResult(change.resource, error.code, error.message))
     return Decision(() if validate_only else tuple(records), results)
+
+
+def _check_count(count: int) -> None:
+    if count > CONFIGS_CHANGED_PER_REQUEST_MAX:
+        raise ProtocolError(
+            ErrorCode.POLICY_VIOLATION,
+            f"{count} changes are too many: a request takes {CONFIGS_CHANGED_PER_REQUEST_MAX}",
+        )
 
 
 def _alter_one(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.limits import SCRAM_CREDENTIALS_CHANGED_PER_REQUEST_MAX
 from ottla.metadata.decision import Decision
 from ottla.metadata.image import MetadataImage
 from ottla.security.scram import check_credential, check_user, keys_of, mechanism_of
@@ -40,7 +41,11 @@ def decide_alter_scram_credentials(
     deletions: Sequence[ScramCredentialDeletion],
     upsertions: Sequence[ScramCredentialUpsertion],
 ) -> Decision[list[CredentialResult]]:
-    """Change one credential of each user; who is named more than once is refused."""
+    """Change one credential of each user; who is named more than once is refused.
+
+    Raises ProtocolError(POLICY_VIOLATION) for more changes than one batch should take.
+    """
+    _check_count(len(deletions) + len(upsertions))
     asked: list[ScramCredentialDeletion | ScramCredentialUpsertion] = [*deletions, *upsertions]
     times = Counter(each.name for each in asked)
     records: list[Payload] = []
@@ -53,6 +58,15 @@ def decide_alter_scram_credentials(
         except ProtocolError as refused:
             results[each.name] = CredentialResult(each.name, refused.code, refused.message)
     return Decision(tuple(records), list(results.values()))
+
+
+def _check_count(count: int) -> None:
+    if count > SCRAM_CREDENTIALS_CHANGED_PER_REQUEST_MAX:
+        raise ProtocolError(
+            ErrorCode.POLICY_VIOLATION,
+            f"{count} changes are too many: a request takes "
+            f"{SCRAM_CREDENTIALS_CHANGED_PER_REQUEST_MAX}",
+        )
 
 
 def _check_once(times: int) -> None:
@@ -73,7 +87,7 @@ def _record(
                 ErrorCode.RESOURCE_NOT_FOUND, "the user has no credential of this mechanism"
             )
         return RemoveUserScramCredentialRecord(name=asked.name, mechanism=mechanism)
-    check_credential(asked.iterations, asked.salted_password)
+    check_credential(asked.iterations, asked.salt, asked.salted_password)
     keys = keys_of(mechanism, asked.salted_password)
     return UserScramCredentialRecord(
         name=asked.name,

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.limits import SCRAM_SALT_BYTES_MAX
 
 ITERATIONS_MIN: Final = 4096
 ITERATIONS_MAX: Final = 16384
@@ -59,12 +60,17 @@ def mechanism_of(number: int) -> Mechanism:
     return Mechanism(number)
 
 
-def check_credential(iterations: int, salted_password: bytes) -> None:
-    """Raises ProtocolError(UNACCEPTABLE_CREDENTIAL) for a password too weak or too slow."""
+def check_credential(iterations: int, salt: bytes, salted_password: bytes) -> None:
+    """Raises ProtocolError(UNACCEPTABLE_CREDENTIAL) for a password too weak, too slow, too long."""
     if not ITERATIONS_MIN <= iterations <= ITERATIONS_MAX:
         raise ProtocolError(
             ErrorCode.UNACCEPTABLE_CREDENTIAL,
             f"a password is hashed {ITERATIONS_MIN} to {ITERATIONS_MAX} times, not {iterations}",
+        )
+    if len(salt) > SCRAM_SALT_BYTES_MAX:
+        raise ProtocolError(
+            ErrorCode.UNACCEPTABLE_CREDENTIAL,
+            f"a salt of {len(salt)} bytes is too long: {SCRAM_SALT_BYTES_MAX} are the most",
         )
     if not salted_password:
         raise ProtocolError(ErrorCode.UNACCEPTABLE_CREDENTIAL, "the salted password is empty")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ottla.base.errors import ErrorCode, ProtocolError
-from ottla.base.limits import ACLS_CHANGED_PER_REQUEST_MAX
+from ottla.base.limits import ACLS_CHANGED_PER_REQUEST_MAX, ACLS_COMPARED_PER_REQUEST_MAX
 from ottla.metadata.acls import acls, decide_create_acls, decide_delete_acls
 from ottla.metadata.decision import Decision
 from ottla.metadata.snapshot import snapshot_records
@@ -88,7 +88,21 @@ def test_a_request_is_bounded() -> None:
     many = [READ_ORDERS] * (ACLS_CHANGED_PER_REQUEST_MAX + 1)
     with pytest.raises(ProtocolError) as refused:
         create(cluster, *many)
-    assert refused.value.code is ErrorCode.INVALID_REQUEST
+    assert refused.value.code is ErrorCode.POLICY_VIOLATION
     create(cluster, READ_ORDERS)
     cluster.do(decide_delete_acls(cluster.image, [ANY] * len(many)))
     assert kept(cluster) == []
+
+
+def test_filters_are_bounded_by_the_entries_that_each_looks_at() -> None:
+    cluster = Cluster()
+    create(cluster, READ_ORDERS, WRITE_ORDERS)
+    nothing = ANY._replace(resource_type=3)
+    some = [nothing] * (ACLS_COMPARED_PER_REQUEST_MAX // 2 + 1)
+    with pytest.raises(ProtocolError) as refused:
+        decide_delete_acls(cluster.image, some)
+    assert refused.value.code is ErrorCode.POLICY_VIOLATION
+    assert cluster.do(decide_delete_acls(cluster.image, [nothing, ANY])) == [
+        [],
+        [READ_ORDERS, WRITE_ORDERS],
+    ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ottla.base.limits import REFUSAL_LENGTH_MAX
+from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.limits import CONFIGS_CHANGED_PER_REQUEST_MAX, REFUSAL_LENGTH_MAX
 from ottla.metadata.configs import (
     ConfigChange,
     ConfigOperation,
@@ -179,6 +180,20 @@ def test_a_resource_that_is_named_twice_is_refused_both_times(cluster: Cluster) 
     assert len(results) == 2
     for result in results:
         assert tells((result.error_code, result.error_message), 42, ["more than once"])
+
+
+def test_a_request_changes_only_so_many(cluster: Cluster) -> None:
+    change = ConfigChange(SESSION, DELETE, None)
+    changes = [
+        ResourceChange(ConfigResource(ResourceType.GROUP, f"g{n}"), [change])
+        for n in range(CONFIGS_CHANGED_PER_REQUEST_MAX)
+    ]
+    decided = decide_alter_configs(cluster.image, changes, settings=cluster.settings)
+    assert len(cluster.do(decided)) == len(changes)
+    changes.append(ResourceChange(TOPIC, []))
+    with pytest.raises(ProtocolError) as refused:
+        decide_alter_configs(cluster.image, changes, settings=cluster.settings)
+    assert refused.value.code is ErrorCode.POLICY_VIOLATION
 
 
 def test_groups_and_subscriptions_keep_what_is_set(cluster: Cluster) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ottla.base.errors import ErrorCode
+from ottla.base.errors import ErrorCode, ProtocolError
+from ottla.base.limits import SCRAM_CREDENTIALS_CHANGED_PER_REQUEST_MAX, SCRAM_SALT_BYTES_MAX
 from ottla.metadata.scram_credentials import decide_alter_scram_credentials, scram_credentials
 from ottla.metadata.snapshot import snapshot_records
 from ottla.security.scram import Mechanism, keys_of
@@ -94,3 +95,24 @@ def test_who_is_named_twice_keeps_what_he_has() -> None:
     told = alter(cluster, upsertion("alice", 1), upsertion("alice", 2), upsertion("bob"))
     assert told == {"alice": ErrorCode.DUPLICATE_RESOURCE, "bob": ErrorCode.NONE}
     assert set(scram_credentials(cluster.image)) == {"bob"}
+
+
+def test_a_request_changes_only_so_many() -> None:
+    cluster = Cluster()
+    many = [deletion(f"u{n}") for n in range(SCRAM_CREDENTIALS_CHANGED_PER_REQUEST_MAX)]
+    assert len(alter(cluster, *many)) == len(many)
+    with pytest.raises(ProtocolError) as refused:
+        alter(cluster, *many, upsertion("one too many"))
+    assert refused.value.code is ErrorCode.POLICY_VIOLATION
+    assert scram_credentials(cluster.image) == {}
+
+
+def test_a_salt_is_bounded() -> None:
+    cluster = Cluster()
+    longest, longer = upsertion("longest"), upsertion("longer")
+    longest.salt = bytes(SCRAM_SALT_BYTES_MAX)
+    longer.salt = bytes(SCRAM_SALT_BYTES_MAX + 1)
+    assert alter(cluster, longest, longer) == {
+        "longest": ErrorCode.NONE,
+        "longer": ErrorCode.UNACCEPTABLE_CREDENTIAL,
+    }

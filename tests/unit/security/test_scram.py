@@ -26,10 +26,10 @@ def test_each_mechanism_has_its_own_hash() -> None:
 @pytest.mark.parametrize(("iterations", "salted"), [(4095, b"p"), (16385, b"p"), (4096, b"")])
 def test_a_weak_a_slow_and_an_empty_password_are_refused(iterations: int, salted: bytes) -> None:
     with pytest.raises(ProtocolError) as refused:
-        check_credential(iterations, salted)
+        check_credential(iterations, b"salt", salted)
     assert refused.value.code is ErrorCode.UNACCEPTABLE_CREDENTIAL
-    check_credential(4096, b"p")
-    check_credential(16384, b"p")
+    check_credential(4096, b"salt", b"p")
+    check_credential(16384, b"salt", b"p")
 
 
 @pytest.mark.parametrize("number", [0, 3, -1])
