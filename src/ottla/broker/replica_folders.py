@@ -6,6 +6,7 @@ What lies on the disk is the truth; where the metadata says otherwise, it is tol
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import msgspec
 
@@ -16,10 +17,11 @@ from ottla.broker.log_directory import LogDirectory
 from ottla.broker.removals import Removals
 from ottla.log.config import LogConfig
 from ottla.log.errors import StorageError
-from ottla.log.names import folder_name, folder_partition
+from ottla.log.names import PARTITION_METADATA, folder_name, folder_partition
 from ottla.log.open_files import OpenFiles
 from ottla.log.partition_log import PartitionLog
 from ottla.metadata.assignments import UNASSIGNED_DIRECTORY
+from ottla.metadata.names import CLUSTER_METADATA
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +96,38 @@ class ReplicaFolders:
         key = folder_partition(name.rpartition(".")[0])
         if key is not None:
             self.interrupted[key] = directory
+
+    def set_strays_aside(self, is_placed_here: Callable[[TopicPartition], bool]) -> None:
+        """Rename, as Apache Kafka does, what belongs to no partition of this node.
+
+        Its topic was deleted while the directory could not be used, or just before a crash. Only
+        a folder that says which topic it is of is taken for a partition's.
+        """
+        for directory in self.directories.online:
+            unknown = (
+                f"{directory.path}/{name}"
+                for name in self._disk.list_dir(directory.path)
+                if _is_of_no_partition(name, is_placed_here)
+            )
+            strays = [p for p in unknown if self._disk.exists(f"{p}/{PARTITION_METADATA}")]
+            for path in strays:
+                self._set_stray_aside(path, directory)
+            if strays:
+                self.sync_names(directory)
+
+    def _set_stray_aside(self, path: str, directory: LogDirectory) -> None:
+        aside = self._new_path(directory, path, STRAY_SUFFIX)
+        try:
+            self._disk.rename(path, aside)
+        except OSError as error:
+            # It harms nobody: whoever opens a partition of this name looks at the topic's id.
+            log.warning("a stray folder could not be renamed: %s", error, extra={"folder": path})
+            directory.suspect(error)
+            return
+        log.warning(
+            "a folder is of no partition that the metadata knows here: it may be removed",
+            extra={"folder": path, "set_aside": aside},
+        )
 
     # -- opening ---------------------------------------------------------------------------------
 
@@ -270,6 +304,11 @@ class ReplicaFolders:
         ending = f".{self._rng.uuid().hex()}{suffix}"
         name = path.rpartition("/")[2][: FOLDER_NAME_LENGTH_MAX - len(ending)]
         return f"{directory.path}/{name}{ending}"
+
+
+def _is_of_no_partition(name: str, is_placed_here: Callable[[TopicPartition], bool]) -> bool:
+    key = folder_partition(name)
+    return key is not None and key.topic != CLUSTER_METADATA and not is_placed_here(key)
 
 
 def may_move(key: TopicPartition) -> bool:

@@ -133,6 +133,7 @@ class LocalReplicas:
     def loading(self, image: MetadataImage, now_ms: int) -> Iterator[None]:
         """`load`, a partition a step."""
         self._image = image
+        self.folders.set_strays_aside(self._is_placed_here)
         folders = self.folders.scan(now_ms)
         for topic in image.topics_by_name.values():
             self._apply_partitions(topic, range(len(topic.partitions)), are_new=False)
@@ -140,6 +141,14 @@ class LocalReplicas:
                 if folder_name(TopicPartition(topic.name, index)) in folders:
                     self._open_now(topic, index)
                     yield
+
+    def _is_placed_here(self, key: TopicPartition) -> bool:
+        """Whether the metadata wants this node to have a replica of a partition."""
+        assert self._image is not None
+        topic = self._image.topics_by_name.get(key.topic)
+        if topic is None or key.partition >= len(topic.partitions):
+            return False
+        return self._node_id in topic.partitions[key.partition].replicas
 
     def _apply_partitions(
         self, topic: TopicImage, indexes: Iterable[int], *, are_new: bool

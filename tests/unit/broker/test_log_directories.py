@@ -233,6 +233,33 @@ def test_a_start_without_one_directory_serves_the_rest_and_makes_nothing_anew(
     assert read(last, "orders", 1) == (OK, [b"a"])
 
 
+def test_a_topic_that_was_deleted_while_its_directory_was_away_leaves_a_stray(
+    two: MemoryBroker, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    two.create_topic("orders", 2)
+    two.create_topic("bills", 2)
+    write(connect(two), "bills", b"a", 1)
+    two.loop.advance(1000)
+    two.stop()
+    lose(two, "two")
+    two.start()
+    two.delete_topic("orders")
+    two.stop()
+    two.disk.heal()
+    two.disk.make_dir(other(two, "two/photos-2026"))
+    two.start()
+    folders = two.disk.list_dir(other(two, "two"))
+    (stray,) = [name for name in folders if name.startswith("orders-")]
+    assert stray.endswith("-stray")
+    assert "may be removed" in caplog.text
+    assert read(connect(two), "bills", 1) == (OK, [b"a"])
+    assert {"bills-1", "photos-2026"} <= set(folders)
+    assert two.disk.exists(f"{two.path}/{FOLDER}")
+    two.stop()
+    two.start()
+    assert stray in two.disk.list_dir(other(two, "two"))
+
+
 def test_a_partition_of_a_directory_that_is_not_named_any_more_is_not_begun_anew(
     two: MemoryBroker, connect: Connect
 ) -> None:
