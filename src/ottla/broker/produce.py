@@ -32,7 +32,7 @@ from ottla.wire.messages.produce import (
     TopicProduceResponse,
 )
 from ottla.wire.records.compression import Codec
-from ottla.wire.records.header import HEADER_SIZE, read_header
+from ottla.wire.records.header import HEADER_SIZE, TRANSACTIONAL_BIT, read_header
 
 if TYPE_CHECKING:
     from ottla.base.world import Clock
@@ -48,6 +48,9 @@ NAMES_TOPICS_BY_ID = 13
 ALLOWS_ZSTD = 7
 """Clients of older versions may not know the codec (KIP-110)."""
 NO_TIMESTAMP = -1
+ID_MISSING = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+"""Of a transactional batch in a request without transactional id: as Apache Kafka, which takes it
+for somebody who may use none."""
 
 
 class StagedBatch(msgspec.Struct, gc=False):
@@ -204,6 +207,8 @@ class ProducePath:
             return pending.refusal(data.index, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
         try:
             batch, header = validate_batch(data.records, config=partition.log.config, now_ms=now_ms)
+            if header.attributes & TRANSACTIONAL_BIT and pending.verification is None:
+                return pending.refusal(data.index, ID_MISSING)
             base_offset = partition.log.stage(
                 batch, header, partition.leader_epoch, now_ms, pending.verification
             )

@@ -120,16 +120,19 @@ def test_what_does_not_fit_is_refused_and_harms_nothing(
     assert stored(client) == [b"a", b"b"]
 
 
-def test_a_transaction_that_no_coordinator_has_verified_is_refused(
-    broker: MemoryBroker, client: Client
+@pytest.mark.parametrize("producer_id", [PRODUCER, -1])
+def test_a_transactional_batch_without_transactional_id_is_refused_as_by_apache_kafka(
+    broker: MemoryBroker, client: Client, producer_id: int
 ) -> None:
     broker.create_topic("orders")
     batch = batch_of(b"a", 0)
     header = read_header(batch)
     header.attributes |= TRANSACTIONAL_BIT
+    header.producer_id = producer_id
     seal(batch, header)
     refused = answer(client, produce(("orders", 0, batch)))
-    assert refused.error_code == ErrorCode.INVALID_TXN_STATE
+    assert refused.error_code == ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    assert stored(client) == []
 
 
 @pytest.mark.parametrize("clean", [True, False])

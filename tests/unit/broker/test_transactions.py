@@ -341,7 +341,7 @@ def test_a_transactional_batch_without_a_transactional_id_is_refused(client: Cli
     request = producer.request(b"a", 1)
     request.transactional_id = None
     (refused,) = produced(client.ask(request, ProduceResponse, version=BY_NAME))
-    assert refused.error_code == ErrorCode.INVALID_TXN_STATE
+    assert refused.error_code == ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
 
 
 def test_a_first_batch_of_a_transaction_begins_with_sequence_0(client: Client) -> None:
