@@ -273,9 +273,20 @@ class Segment:
     def largest_timestamp(self) -> tuple[int, int]:
         """(timestamp, last offset of its batch); (-1, -1) where there is none."""
         if self.max_timestamp < 0 and self.committed_size:
-            largest = self._with_indexes(self._largest_indexed)
+            largest = self._with_indexes(self._largest_sealed)
             self.max_timestamp, self.max_timestamp_offset = largest
         return self.max_timestamp, self.max_timestamp_offset
+
+    def _largest_sealed(self) -> tuple[int, int]:
+        """Of a segment that was closed: it has an entry, unless its records have no time."""
+        largest = self._largest_indexed()
+        if largest[0] < 0 and self._begins_with_time():
+            raise DamagedIndexError(f"{self.times.path} is empty")
+        return largest
+
+    def _begins_with_time(self) -> bool:
+        batches = walk(self.log.get(), 0, self.committed_size)
+        return any(first.header.max_timestamp >= 0 for first in islice(batches, 1))
 
     def _largest_indexed(self) -> tuple[int, int]:
         largest = self.times.largest()

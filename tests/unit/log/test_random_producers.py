@@ -269,6 +269,7 @@ def test_known_seeds(seed: int) -> None:
     run(seed)
 
 
+@pytest.mark.soak
 def test_new_seeds() -> None:
-    for _ in range(15):
+    for _ in range(1_000):
         run(random.randrange(1 << 32))

@@ -178,6 +178,17 @@ def test_indexes_of_which_only_the_size_has_reached_the_disk_mislead_nobody(suff
     assert_all_is_found(reopened(disk, config, clean=True, recovery_point=40))
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_time_index_of_a_closed_segment_that_is_empty_is_made_anew(which: int) -> None:
+    disk = MemoryDisk()
+    log_of(disk, 40).close()
+    path = path_of(disk, ".timeindex", which)
+    good = disk.read_file(path)
+    disk.open(path).truncate(0)
+    assert_all_is_found(reopened(disk, CONFIG, clean=True, recovery_point=40))
+    assert disk.read_file(path) == good
+
+
 def test_indexes_longer_than_their_log_are_made_anew() -> None:
     disk, longer = MemoryDisk(), MemoryDisk()
     config = LogConfig(index_interval_bytes=150)
